@@ -1,0 +1,5 @@
+"""The root of the errors that a person can act on."""
+
+
+class HearthgateError(Exception):
+    """Something a person can mend; its text is a sentence that says what to do. The command prints it without a trace."""
