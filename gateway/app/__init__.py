@@ -1,0 +1,1 @@
+"""The running gateway: settings, the MQTT source, group commit, and the composition of all parts."""

@@ -1,0 +1,56 @@
+"""From a message to what may be stored: topic, device, MAC, form. Pure: the registry is handed in."""
+
+from collections.abc import Mapping
+
+from gateway.store.devices import Device
+from gateway.store.frames import DeadLetter, Incoming, SealedBirth, SealedFrame, StateChange
+from gateway.wire import topics
+from gateway.wire.birth import decode_birth
+from gateway.wire.cose import open_sealed
+from gateway.wire.downlink import decode_state
+from gateway.wire.errors import WireError
+from gateway.wire.frame import MAX_COUNTER, VERSION, decode
+from gateway.wire.item import leading_integers
+
+
+def examine(topic: str, message: bytes, devices: Mapping[str, Device], now_ms: int) -> Incoming:
+    """What a message is. Never raises: what cannot be used is a dead letter with its reason."""
+    place = topics.parse(topic)
+    if place is None:
+        return DeadLetter(topic, message, "unknown_topic", "not a topic that boards write to", now_ms)
+    name, what = place
+    device = devices.get(name)
+    if device is None:
+        why = f"no device {name} is enrolled; `hearthgate devices add {name}` enrols it"
+        return DeadLetter(topic, message, "unknown_device", why, now_ms)
+    if device.revoked:
+        return DeadLetter(topic, message, "revoked_device", f"device {name} was revoked", now_ms)
+    try:
+        payload = open_sealed(device.key, what, message)
+        if what == "up":
+            return _frame(device, topic, message, payload, now_ms)
+        if what == "birth":
+            return SealedBirth(device.id, topic, decode_birth(payload), payload, now_ms)
+        _, online = decode_state(payload)
+        return StateChange(device.id, online, now_ms)
+    except WireError as why:
+        return DeadLetter(topic, message, why.reason, str(why), now_ms)
+
+
+def _frame(device: Device, topic: str, message: bytes, payload: bytes, now_ms: int) -> SealedFrame:
+    try:
+        frame = decode(payload)
+    except WireError as why:
+        named = _name(payload)
+        if named is None:
+            raise
+        return SealedFrame(device.id, topic, *named, message, now_ms, None, (why.reason, str(why)))
+    return SealedFrame(device.id, topic, frame.boot, frame.seq, message, now_ms, frame)
+
+
+def _name(payload: bytes) -> tuple[int, int] | None:
+    """(boot, seq) of a frame of our version whose rest cannot be read, so that it can be set aside and acked."""
+    lead = leading_integers(payload, 3)
+    if len(lead) < 3 or lead[0] != VERSION or not all(1 <= n <= MAX_COUNTER for n in lead[1:]):
+        return None
+    return lead[1], lead[2]

@@ -1,0 +1,177 @@
+"""The gateway as one thing: store, source, ingest and forwarders, started and stopped together."""
+
+import asyncio
+import logging
+import ssl
+import time
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from gateway.app.broker import BuiltinBroker
+from gateway.app.ingest import Ingest
+from gateway.app.settings import Settings, SettingsError, SinkSettings
+from gateway.app.source import BrokerAddress, MqttSource
+from gateway.consent import register
+from gateway.consent.grants import Grant
+from gateway.forward.file_sink import FileSink
+from gateway.forward.forwarder import Forwarder
+from gateway.forward.https_sink import HttpsSink, client_tls
+from gateway.forward.queue import SinkQueue
+from gateway.forward.sink import Sink
+from gateway.store import devices, frames
+from gateway.store.database import Database, StoreError
+from gateway.store.devices import Device
+from gateway.store.thread import StoreThread
+from gateway.wire import topics
+from gateway.wire.cose import seal
+from gateway.wire.downlink import encode_command
+
+log = logging.getLogger(__name__)
+
+COMMAND_LIFE_S = 60
+
+
+def real_now_ms() -> int:
+    """Unix milliseconds."""
+    return time.time_ns() // 1_000_000
+
+
+class Gateway:
+    """Everything that `hearthgate run` runs, but for the console. `now_ms` is the household's clock."""
+
+    def __init__(self, settings: Settings, *, now_ms: Callable[[], int] = real_now_ms) -> None:
+        self.settings = settings
+        self.now_ms = now_ms
+        self.db = Database(settings.store.path)
+        self.store = StoreThread()
+        broker = settings.broker
+        self._broker = BuiltinBroker(broker.host, broker.port) if broker.builtin else None
+        self.source = MqttSource(_address(settings, self._broker))
+        self.forwarders: list[Forwarder] = []
+        self.ingest = Ingest(
+            self.db,
+            self.store,
+            self.source,
+            now_ms,
+            window_s=settings.store.commit_window_ms / 1000,
+            on_commit=self._committed,
+        )
+        self._register = register.Register(self.db)
+        self._listeners: list[Callable[[frames.Committed], None]] = []
+        self._tasks: list[asyncio.Task[None]] = []
+
+    async def start(self) -> None:
+        """Start all parts. Raises BrokerError or SettingsError."""
+        if self._broker is not None:
+            await self._broker.start()
+        for sink in self.settings.sinks:
+            queue = await self.store(
+                SinkQueue, self.db, self._register, sink.name, sink.recipient, sink.purposes, self.now_ms
+            )
+            self.forwarders.append(Forwarder(queue, make_sink(sink), self.store))
+        self._spawn("ingest", self.ingest.run())
+        self._spawn("source", self.source.run(self.ingest.deliver))
+        for forwarder in self.forwarders:
+            self._spawn(f"sink {forwarder.name}", forwarder.run())
+
+    async def run(self) -> None:
+        """Start, and return only if a part fails: then its error is raised."""
+        await self.start()
+        await self.wait()
+
+    async def wait(self) -> None:
+        """Wait until a part fails, and raise its error."""
+        done, _ = await asyncio.wait(self._tasks, return_when=asyncio.FIRST_COMPLETED)
+        for task in done:
+            task.result()
+
+    async def close(self) -> None:
+        """Stop the parts; what was committed stays, what was not is sent again by its board."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        if self._broker is not None:
+            await self._broker.close()
+        self.store.close()
+        self.db.close()
+
+    @property
+    def broker_port(self) -> int:
+        """The port of the broker that is used."""
+        return self._broker.port if self._broker else self.settings.broker.port
+
+    async def drain(self, timeout_s: float) -> bool:
+        """Forward what may leave now and wait until nothing waits any more; False after `timeout_s`."""
+        deadline = time.monotonic() + timeout_s
+        while await self.store(lambda: any(f.queue.depth() or f.queue.backlog() for f in self.forwarders)):
+            if time.monotonic() > deadline:
+                return False
+            self._wake()
+            await asyncio.sleep(0.05)
+        return True
+
+    def on_commit(self, listener: Callable[[frames.Committed], None]) -> None:
+        """Call `listener` after each commit, in the event loop."""
+        self._listeners.append(listener)
+
+    async def command(self, device: str, verb: str, args: Sequence[Any] = ()) -> bool:
+        """Send a signed command to a board; False if there is no broker at the moment. Raises StoreError."""
+        known = await self.store(self._device, device)
+        counter = await self.store(devices.next_command, self.db, known.id)
+        expiry_s = self.now_ms() // 1000 + COMMAND_LIFE_S
+        message = seal(known.key, "cmd", encode_command(counter, expiry_s, verb, args))
+        return await self.source.publish(topics.topic(device, "cmd"), message, retain=False)
+
+    async def grant(self, grant: Grant) -> None:
+        """Give a grant; the forwarders see it with their next decision."""
+        await self.store(register.give, self.db, grant)
+        self._wake()
+
+    async def revoke(self, grant_id: str) -> Grant:
+        """Take a grant back. Raises GrantError."""
+        grant = await self.store(register.take_back, self.db, grant_id, self.now_ms())
+        self._wake()
+        return grant
+
+    def _device(self, device: str) -> Device:
+        try:
+            return devices.registry(self.db)[device]
+        except KeyError:
+            raise StoreError(f"no device {device!r}; `hearthgate devices list` shows them.") from None
+
+    def _committed(self, done: frames.Committed) -> None:
+        if done.stored or done.acks:
+            self._wake()
+        for listener in self._listeners:
+            listener(done)
+
+    def _wake(self) -> None:
+        for forwarder in self.forwarders:
+            forwarder.wake()
+
+    def _spawn(self, name: str, work: Any) -> None:
+        self._tasks.append(asyncio.create_task(work, name=name))
+
+
+def make_sink(settings: SinkSettings) -> Sink:
+    """The sink that a section of the settings describes. Raises SettingsError."""
+    if settings.kind == "file" and settings.path is not None:
+        return FileSink(settings.path, max_bytes=settings.max_mb * 1_000_000, keep=settings.keep)
+    if settings.url is None:
+        raise SettingsError(f"sink {settings.name}: no url")
+    try:
+        token = settings.token_file.read_text(encoding="ascii").strip() if settings.token_file else None
+        tls = client_tls(settings.ca, settings.certificate, settings.key)
+    except (OSError, ssl.SSLError, UnicodeDecodeError) as why:
+        raise SettingsError(f"sink {settings.name}: {why}. Check token_file, ca, certificate and key.") from why
+    return HttpsSink(settings.url, token=token, tls=tls)
+
+
+def _address(settings: Settings, builtin: BuiltinBroker | None) -> BrokerAddress:
+    broker = settings.broker
+    try:
+        password = broker.password_file.read_text(encoding="utf-8").strip() if broker.password_file else None
+        tls = ssl.create_default_context(cafile=broker.ca) if broker.ca else None
+    except (OSError, ssl.SSLError, UnicodeDecodeError) as why:
+        raise SettingsError(f"broker: {why}. Check password_file and ca.") from why
+    return BrokerAddress(broker.host, builtin.port if builtin else broker.port, broker.user, password, tls)

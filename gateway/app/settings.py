@@ -1,0 +1,203 @@
+"""The settings: one TOML file, checked whole at start; every error names the file, the line and what to write."""
+
+import re
+import tomllib
+from pathlib import Path
+from typing import Annotated, Any, Literal
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+from gateway.consent.vocabulary import PURPOSES
+from gateway.errors import HearthgateError
+
+DEFAULT_PATH = Path("hearthgate.toml")
+
+Word = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,31}$")]
+Port = Annotated[int, Field(ge=0, le=65_535)]
+
+
+class SettingsError(HearthgateError):
+    """The settings cannot be used; the text names the line to change."""
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Store(_Section):
+    """Where what came in is kept."""
+
+    path: Path = Path("hearthgate.sqlite")
+    commit_window_ms: int = Field(1000, ge=1, le=30_000, description="how long frames gather for one commit")
+
+
+class Broker(_Section):
+    """The MQTT broker that the boards speak to."""
+
+    host: str = "localhost"
+    port: Port = 1883
+    user: str | None = None
+    password_file: Path | None = None
+    ca: Path | None = Field(None, description="CA of the broker's certificate; setting it turns TLS on")
+    builtin: bool = Field(False, description="run a broker inside the gateway (for a first try, not for a house)")
+
+
+class Console(_Section):
+    """The page in the browser."""
+
+    enabled: bool = True
+    host: str = "127.0.0.1"
+    port: Port = 8080
+
+
+class Log(_Section):
+    """What is logged, and how."""
+
+    style: Literal["text", "json"] = "text"
+    level: Literal["debug", "info", "warning", "error"] = "info"
+
+
+class SinkSettings(_Section):
+    """One place that granted data goes to. A sink without a grant gets nothing."""
+
+    name: Word
+    kind: Literal["https", "file"]
+    recipient: Word
+    purposes: tuple[str, ...] = tuple(PURPOSES)
+    url: str | None = None
+    token_file: Path | None = None
+    ca: Path | None = None
+    certificate: Path | None = None
+    key: Path | None = None
+    path: Path | None = None
+    max_mb: int = Field(64, ge=1, le=10_000)
+    keep: int = Field(10, ge=1, le=1000)
+
+    @field_validator("purposes")
+    @classmethod
+    def _known(cls, purposes: tuple[str, ...]) -> tuple[str, ...]:
+        for purpose in purposes:
+            if purpose not in PURPOSES:
+                raise ValueError(f"{purpose!r} is not a purpose; the purposes are {', '.join(PURPOSES)}")
+        return purposes
+
+    @model_validator(mode="after")
+    def _complete(self) -> "SinkSettings":
+        if self.kind == "https":
+            if not self.url:
+                raise ValueError('a sink of kind "https" needs a url')
+            # Readings of a household do not go over an open network in plain text; loopback is for tests and the demo.
+            if not re.match(r"https://|http://(127\.0\.0\.1|localhost|\[::1\])[:/]", self.url):
+                raise ValueError("url must begin with https:// (http:// only to this machine)")
+        elif not self.path:
+            raise ValueError('a sink of kind "file" needs a path')
+        if (self.certificate is None) != (self.key is None):
+            raise ValueError("certificate and key go together")
+        return self
+
+
+class Settings(BaseSettings):
+    """Everything that a person can set. Environment variables such as HEARTHGATE_BROKER__HOST win over the file."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="HEARTHGATE_", env_nested_delimiter="__", extra="forbid", frozen=True
+    )
+
+    timezone: str = "UTC"
+    store: Store = Store()
+    broker: Broker = Broker()
+    console: Console = Console()
+    log: Log = Log()
+    sinks: tuple[SinkSettings, ...] = ()
+
+    @field_validator("timezone")
+    @classmethod
+    def _zone(cls, name: str) -> str:
+        try:
+            ZoneInfo(name)
+        except (ZoneInfoNotFoundError, ValueError, OSError):
+            raise ValueError(f"{name!r} is not a time zone; for example Europe/Berlin") from None
+        return name
+
+    @model_validator(mode="after")
+    def _distinct(self) -> "Settings":
+        names = [sink.name for sink in self.sinks]
+        for name in names:
+            if names.count(name) > 1:
+                raise ValueError(f"two sinks are named {name!r}; their cursors would mix")
+        return self
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """The environment before the file (whose content arrives as init arguments)."""
+        return env_settings, init_settings
+
+
+def load(path: Path | None = None) -> Settings:
+    """The settings of a file; without one, `hearthgate.toml` here if there is one, else the defaults.
+
+    Raises SettingsError.
+    """
+    text = ""
+    if path is not None or DEFAULT_PATH.exists():
+        path = path or DEFAULT_PATH
+        try:
+            text = path.read_text(encoding="utf-8")
+        except OSError as why:
+            raise SettingsError(f"{path}: {why.strerror}. Name a settings file that can be read.") from why
+        except UnicodeDecodeError as why:
+            raise SettingsError(f"{path}: not UTF-8 text (byte {why.start}). Save it as UTF-8.") from why
+    try:
+        content = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as why:
+        raise SettingsError(f"{path}: not TOML: {why}. Correct that line.") from why
+    try:
+        return Settings(**content)
+    except ValidationError as why:
+        raise SettingsError("\n".join(_explain(path, text, error) for error in why.errors())) from why
+
+
+def _explain(path: Path | None, text: str, error: Any) -> str:
+    where = [part for part in error["loc"] if part not in ("https", "file")]
+    key = ".".join(str(part) for part in where) or "settings"
+    message = error["msg"].removeprefix("Value error, ")
+    if error["type"] == "extra_forbidden":
+        message = "no such setting; check its spelling, or remove it"
+    elif error["type"] == "missing":
+        message = "must be set"
+    elif error["type"] == "string_pattern_mismatch":
+        message = "must be a lower-case word (letters, digits and -), up to 32 long"
+    line = line_of(text, where)
+    return f"{path or 'settings'}{f', line {line}' if line else ''}: {key}: {message}"
+
+
+def line_of(text: str, where: list[Any]) -> int | None:
+    """The line (from 1) where a key such as ["sinks", 1, "url"] stands in TOML text, or the nearest that holds it."""
+    table = [str(part) for part in where if not isinstance(part, int)]
+    index = next((part for part in where if isinstance(part, int)), 0)
+    seen = -1
+    inside: list[str] = []
+    found: int | None = None
+    for number, raw in enumerate(text.splitlines(), start=1):
+        line = raw.strip()
+        header = re.match(r"\[\[?\s*([\w.\-]+)\s*\]\]?", line)
+        if header:
+            inside = header[1].split(".")
+            if line.startswith("[[") and inside == table[: len(inside)]:
+                seen += 1
+            if inside == table[: len(inside)] and (not line.startswith("[[") or seen == index):
+                found = number
+            continue
+        name = re.match(r"([\w\-]+)\s*=", line)
+        if name and [*inside, name[1]] == table[: len(inside) + 1] and (seen in (-1, index) or inside == []):
+            return number
+    return found

@@ -1,0 +1,128 @@
+"""Aggregates under a grant: filled as frames are read, closed when no more can come, sent once."""
+
+from dataclasses import dataclass
+from fractions import Fraction
+
+from gateway.consent.grants import Grant
+from gateway.consent.pseudonym import Pseudonyms
+from gateway.forward import cloudevent
+from gateway.forward.sharing import Series
+from gateway.store.database import Database
+
+# A bucket whose device fell silent is closed this long after its end.
+GRACE_MS = 3_600_000
+
+
+@dataclass(frozen=True, slots=True)
+class Closed:
+    """A bucket that is complete: min, mean, max and count of what was granted in it."""
+
+    grant_id: str
+    device_id: int
+    device: str
+    channel: str
+    granularity: str
+    purpose: str
+    category: str
+    unit: str
+    time_label: str
+    start_ms: int
+    end_ms: int
+    n: int
+    total: int
+    low: int
+    high: int
+    num: int
+    den: int
+
+    def to_event(self, event_id: str, names: Pseudonyms, grant: Grant) -> str:
+        """The aggregate as a CloudEvent."""
+        scale = Fraction(self.num, self.den)
+        data = {
+            "unit": self.unit,
+            "category": self.category,
+            "time_label": self.time_label,
+            "from": cloudevent.timestamp(self.start_ms),
+            "to": cloudevent.timestamp(self.end_ms),
+            "min": _number(self.low * scale),
+            "mean": round(float(self.total * scale / self.n), 4),
+            "max": _number(self.high * scale),
+            "count": self.n,
+        }
+        return cloudevent.build(
+            type_=cloudevent.AGGREGATE,
+            event_id=event_id,
+            pseudonym=names.device(self.device),
+            subject=self.channel,
+            time_ms=self.start_ms,
+            grant=grant,
+            data=data,
+        )
+
+
+def add(db: Database, sink: str, series: Series, closed_until_ms: int) -> int:
+    """Add a series to its buckets; return how many readings came too late (their bucket was sent). In a transaction."""
+    length_ms = series.grant.granularity.bucket_ms
+    if length_ms is None:
+        raise ValueError("only aggregates have buckets")
+    late = 0
+    by_start: dict[int, list[int]] = {}
+    for i, value in enumerate(series.values):
+        time_ms = series.time_ms + i * series.step_ms
+        start_ms = time_ms - time_ms % length_ms
+        if start_ms + length_ms <= closed_until_ms:
+            late += 1
+        else:
+            by_start.setdefault(start_ms, []).append(value)
+    channel = series.channel
+    for start_ms, values in by_start.items():
+        db.connection.execute(
+            "INSERT INTO bucket VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) "
+            "ON CONFLICT (sink, grant_id, device_id, channel, start_ms) DO UPDATE SET n = n + excluded.n, "
+            "total = total + excluded.total, low = min(low, excluded.low), high = max(high, excluded.high)",
+            (
+                sink,
+                series.grant.id,
+                series.frame.device_id,
+                channel.name,
+                series.grant.granularity.value,
+                series.grant.purpose,
+                channel.category,
+                channel.unit,
+                series.time_label,
+                start_ms,
+                start_ms + length_ms,
+                len(values),
+                sum(values),
+                min(values),
+                max(values),
+                channel.num,
+                channel.den,
+            ),
+        )
+    return late
+
+
+def take_closed(db: Database, sink: str, horizon_ms: dict[int, int], now_ms: int) -> list[Closed]:
+    """Take the complete buckets out: those that end at or before the time up to which their device's frames were read,
+    and those whose device has been silent for GRACE_MS. In a transaction."""
+    rows = db.connection.execute(
+        "SELECT grant_id, device_id, device, channel, granularity, purpose, category, unit, time_label, "
+        "start_ms, end_ms, n, total, low, high, num, den FROM bucket JOIN device ON device.id = bucket.device_id "
+        "WHERE sink = ? ORDER BY start_ms, device_id, channel",
+        (sink,),
+    ).fetchall()
+    closed = []
+    for row in rows:
+        bucket = Closed(*row)
+        if bucket.end_ms <= horizon_ms.get(bucket.device_id, 0) or bucket.end_ms + GRACE_MS <= now_ms:
+            closed.append(bucket)
+            db.connection.execute(
+                "DELETE FROM bucket WHERE sink = ? AND grant_id = ? AND device_id = ? AND channel = ? AND start_ms = ?",
+                (sink, bucket.grant_id, bucket.device_id, bucket.channel, bucket.start_ms),
+            )
+    return closed
+
+
+def _number(value: Fraction) -> int | float:
+    return value.numerator if value.denominator == 1 else float(value)

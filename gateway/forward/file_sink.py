@@ -1,0 +1,53 @@
+"""The file sink: JSON Lines, rotated by size."""
+
+import asyncio
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+from gateway.forward.sink import Retry
+
+
+class FileSink:
+    """Appends one event a line to `path`; beyond `max_bytes` the file becomes path.1, path.2 … up to `keep`."""
+
+    def __init__(self, path: Path, *, max_bytes: int = 64 * 1024 * 1024, keep: int = 10) -> None:
+        self._path = path
+        self._max_bytes = max_bytes
+        self._keep = keep
+
+    async def send(self, events: Sequence[str]) -> None:
+        """Append and fsync; see Sink."""
+        try:
+            await asyncio.to_thread(self._append, "".join(event + "\n" for event in events).encode())
+        except OSError as why:
+            raise Retry(f"{self._path}: {why.strerror or why}; free space or mend the path in the settings") from why
+
+    async def close(self) -> None:
+        """Nothing is held open between batches."""
+
+    def _append(self, data: bytes) -> None:
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        size = self._path.stat().st_size if self._path.exists() else 0
+        if size and size + len(data) > self._max_bytes:
+            self._rotate()
+        fd = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+        try:
+            before = os.lseek(fd, 0, os.SEEK_END)
+            try:
+                view = memoryview(data)
+                while view:
+                    view = view[os.write(fd, view) :]
+                os.fsync(fd)
+            except OSError:
+                os.ftruncate(fd, before)  # a full disk leaves no half line behind
+                raise
+        finally:
+            os.close(fd)
+
+    def _rotate(self) -> None:
+        for number in range(self._keep, 0, -1):
+            older = self._path.with_name(f"{self._path.name}.{number}")
+            newer = self._path.with_name(f"{self._path.name}.{number - 1}") if number > 1 else self._path
+            if newer.exists():
+                newer.replace(older)

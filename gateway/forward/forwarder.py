@@ -1,0 +1,99 @@
+"""One forwarder a sink: fills its queue, sends, and backs off when the sink cannot take more."""
+
+import asyncio
+import logging
+import time
+from collections.abc import Sequence
+
+from gateway.forward.backoff import Backoff
+from gateway.forward.queue import MAX_BATCH, Queued, SinkQueue
+from gateway.forward.sink import Rejected, Retry, Sink
+from gateway.store.thread import StoreThread
+
+log = logging.getLogger(__name__)
+
+_IDLE_S = 1.0
+
+
+class Forwarder:
+    """Runs until cancelled. A sink that is down holds up no other, and loses nothing: its cursor waits."""
+
+    def __init__(self, queue: SinkQueue, sink: Sink, store: StoreThread, backoff: Backoff | None = None) -> None:
+        self.queue = queue
+        self._sink = sink
+        self._store = store
+        self._backoff = backoff or Backoff()
+        self._wake = asyncio.Event()
+        self._not_before = 0.0
+        self.trouble: str | None = None
+
+    @property
+    def name(self) -> str:
+        """The sink's name in the settings."""
+        return self.queue.name
+
+    def wake(self) -> None:
+        """New frames are on disk, or a grant has changed."""
+        self._wake.set()
+
+    async def run(self) -> None:
+        """Forward for ever."""
+        try:
+            while True:
+                self._wake.clear()
+                busy = await self.step()
+                if not busy:
+                    await self._rest()
+        finally:
+            await self._sink.close()
+
+    async def step(self) -> bool:
+        """One fill and one batch; True if there is more to do at once."""
+        more = await self._store(self.queue.fill)
+        if time.monotonic() < self._not_before:
+            return more
+        return await self._send() or more
+
+    async def _send(self) -> bool:
+        batch = await self._store(self.queue.take)
+        if not batch:
+            return False
+        try:
+            await self._deliver(batch)
+        except Retry as why:
+            wait_s = self._backoff.next_s(why.after_s)
+            self._not_before = time.monotonic() + wait_s
+            if self.trouble is None:
+                log.warning("sink %s: %s. What was granted waits here and is sent again.", self.name, why)
+            self.trouble = str(why)
+            return False
+        if self.trouble is not None:
+            log.info("sink %s takes events again", self.name)
+        self.trouble = None
+        self._backoff.reset()
+        return len(batch) == MAX_BATCH
+
+    async def _deliver(self, batch: Sequence[Queued]) -> None:
+        """Send a batch; where the sink refuses it, halve it until the one event at fault is found and set aside."""
+        try:
+            await self._sink.send([event.body for event in batch])
+        except Rejected as why:
+            if len(batch) == 1:
+                log.error("sink %s refuses an event for good (%s); it is counted and left out", self.name, why)
+                await self._store(self.queue.rejected, batch[0])
+                return
+            middle = len(batch) // 2
+            await self._deliver(batch[:middle])
+            await self._deliver(batch[middle:])
+            return
+        await self._store(self.queue.delivered, batch)
+
+    async def _rest(self) -> None:
+        wait_s = _IDLE_S
+        left_s = self._not_before - time.monotonic()
+        if 0 < left_s < wait_s:
+            wait_s = left_s
+        try:
+            await asyncio.wait_for(self._wake.wait(), wait_s)
+        except TimeoutError:
+            return
