@@ -1,0 +1,102 @@
+"""`hearthgate devices`: who may speak to the gateway."""
+
+import json
+import time
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from gateway.app.gateway import real_now_ms
+from gateway.cli.opened import opened
+from gateway.store import devices
+from gateway.store.database import StoreError
+
+app = typer.Typer(help="List, add and revoke devices.", no_args_is_help=True)
+
+
+@app.command("list")
+def list_devices(
+    context: typer.Context, as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False
+) -> None:
+    """Show every device, what it says it is, and when it was last heard."""
+    with opened(context) as (_, db):
+        rows = [(device, devices.newest_birth(db, device.id)) for device in devices.registry(db).values()]
+    if as_json:
+        typer.echo(
+            json.dumps(
+                [
+                    {
+                        "device": device.device,
+                        "name": device.name,
+                        "kind": birth.kind if birth else None,
+                        "model": birth.model if birth else None,
+                        "firmware": birth.firmware if birth else None,
+                        "online": device.online,
+                        "seen_ms": device.seen_ms,
+                        "revoked": device.revoked,
+                    }
+                    for device, birth in rows
+                ]
+            )
+        )
+        return
+    if not rows:
+        typer.echo("No device yet. `hearthgate devices add DEVICE --name NAME` enrols one; a board prints its id at start.")
+        return
+    table = Table("device", "name", "kind", "model", "firmware", "state", "last heard")
+    for device, birth in rows:
+        state = "revoked" if device.revoked else "online" if device.online else "offline"
+        heard = (
+            datetime.fromtimestamp(device.seen_ms / 1000).astimezone().isoformat(" ", "seconds")
+            if device.seen_ms
+            else "never"
+        )
+        said = (birth.kind, birth.model, birth.firmware) if birth else ("?", "?", "?")
+        table.add_row(device.device, device.name, *said, state, heard)
+    Console().print(table)
+
+
+@app.command()
+def add(
+    context: typer.Context,
+    device: Annotated[str, typer.Argument(help="The board's id: 12 lower-case hex digits; it prints them at start.")],
+    name: Annotated[str, typer.Option(help="What the household calls it.")] = "",
+    key_file: Annotated[
+        Path | None, typer.Option(help="File with the board's key as 64 hex digits. Without it a new key is made.")
+    ] = None,
+    write_key: Annotated[
+        Path | None, typer.Option(help="Where to write a new key, readable only by you, to put on the board.")
+    ] = None,
+) -> None:
+    """Enrol a device, or give an enrolled one a new name and key."""
+    key = None
+    if key_file is not None:
+        try:
+            key = bytes.fromhex(key_file.read_text(encoding="ascii").strip())
+        except (OSError, ValueError) as why:
+            raise StoreError(f"{key_file}: {why}. It must hold the key as hex digits.") from why
+    elif write_key is None:
+        raise StoreError("a new key has to get to the board: name a file for it with --write-key, or give --key-file.")
+    with opened(context) as (_, db):
+        enrolled = devices.enrol(db, device, name or device, real_now_ms(), key)
+    if write_key is not None:
+        write_key.touch(mode=0o600)
+        write_key.write_text(enrolled.key.hex() + "\n", encoding="ascii")
+        typer.echo(f"Enrolled {device} ({enrolled.name}). Its key is in {write_key}: put it on the board, then delete it.")
+    else:
+        typer.echo(f"Enrolled {device} ({enrolled.name}).")
+
+
+@app.command()
+def revoke(
+    context: typer.Context,
+    device: Annotated[str, typer.Argument(help="The device to refuse from now on (lost, sold, broken).")],
+) -> None:
+    """Refuse a device from now on. What it sent is kept."""
+    with opened(context) as (_, db):
+        devices.revoke(db, device, int(time.time() * 1000))
+    typer.echo(f"Revoked {device}. To take it back, enrol it again.")

