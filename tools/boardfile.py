@@ -1,0 +1,244 @@
+"""Reads boards/<name>/board.toml and makes from it the board.json that a board reads at start.
+
+Both are checked in full before anything reaches a board: what is wrong is an error that names file and key.
+"""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Final, Literal, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+__all__ = ["KINDS", "Board", "BoardFileError", "Channel", "list_boards", "load", "to_board_json"]
+
+KINDS: Final = {"gauge": 0, "state": 1, "counter": 2, "event": 3}
+"""Kinds of channel and their numbers in the birth."""
+
+_NAME: Final = r"^[a-z][a-z0-9_]{0,31}$"
+_MAX_CHANNELS: Final = 32  # these bounds are those of firmware/config.py
+_MAX_TITLE: Final = 64
+
+
+class BoardFileError(ValueError):
+    """A board.toml, or what was to become a board.json, is wrong; says which file, which key and why."""
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+
+_Model = TypeVar("_Model", bound=BaseModel)
+_Title = Annotated[str, Field(min_length=1, max_length=_MAX_TITLE)]
+_Factor = Annotated[int, Field(ge=1, le=1_000_000)]
+_Seconds = Annotated[int, Field(ge=1, le=86_400)]
+
+
+class Channel(_Strict):
+    """What one channel measures: its value is raw * num / den in `unit` (SenML, RFC 8428 section 12.1)."""
+
+    name: str = Field(pattern=_NAME)
+    title: _Title
+    unit: str = Field(min_length=1, max_length=8)
+    num: _Factor
+    den: _Factor
+    kind: Literal["gauge", "state", "counter", "event"]
+    category: Literal["temperature", "door", "stock", "energy", "presence", "use", "diagnostics"]
+    driver: str | None = Field(default=None, pattern=_NAME)
+
+    @model_validator(mode="after")
+    def _series_needs_driver(self) -> Channel:
+        if self.kind != "event" and self.driver is None:
+            raise ValueError(f"a {self.kind} is sampled, so it needs a driver")
+        return self
+
+
+class Identity(_Strict):
+    """[board]: what the board is, to programs and to people."""
+
+    name: str = Field(pattern=r"^[a-z][a-z0-9-]{0,31}$")
+    kind: str = Field(pattern=_NAME)
+    model: str = Field(pattern=r"^[a-z][a-z0-9-]{0,31}$")
+    chip: Literal["unix", "esp32"]
+    title: _Title
+    display_name: _Title
+
+
+class Drivers(_Strict):
+    """[drivers]: the module with open_drivers(), and every file that goes on the board with the firmware."""
+
+    module: str = Field(pattern=_NAME)
+    files: Annotated[tuple[str, ...], Field(strict=False, min_length=1)]
+
+
+class Report(_Strict):
+    """[report]: how often to measure, and how long a reading may wait, in each state."""
+
+    step_ms: int = Field(ge=100, le=3_600_000)
+    heating_step_ms: int | None = Field(default=None, ge=100, le=60_000)
+    report_s: _Seconds
+    quiet_s: _Seconds
+    live_s: int = Field(ge=1, le=60)
+
+
+class Sim(_Strict):
+    """[sim]: the seed of an emulated household, and how fast its time runs."""
+
+    seed: int = Field(ge=0, lt=2**30)
+    speed: int = Field(ge=1, le=1000)
+    epoch_ms: int | None = Field(default=None, ge=0)
+
+
+class Board(_Strict):
+    """One board.toml. `path` is where it was read."""
+
+    path: Path
+    board: Identity
+    drivers: Drivers
+    report: Report
+    channels: Annotated[tuple[Channel, ...], Field(strict=False, min_length=1, max_length=_MAX_CHANNELS)]
+    sim: Sim | None = None
+
+    @property
+    def name(self) -> str:
+        """The folder's name, and what people type."""
+        return self.board.name
+
+    def driver_files(self) -> list[Path]:
+        """The files to copy beside the firmware, all into one folder."""
+        return [(self.path.parent / file).resolve() for file in self.drivers.files]
+
+
+class _Tls(_Strict):
+    ca: str
+    server_hostname: str
+
+
+class _Mqtt(_Strict):
+    host: str = Field(min_length=1)
+    port: int = Field(default=1883, gt=0, lt=65_536)
+    user: str | None = None
+    password: str | None = None
+    keepalive_s: int = Field(default=60, ge=5, le=3_600)
+    tls: _Tls | None = None
+
+
+class _Wifi(_Strict):
+    ssid: str = Field(min_length=1, max_length=32)
+    password: str = Field(max_length=64)
+
+
+def _checked(model: type[_Model], where: str, data: object, *prefix: str) -> _Model:
+    try:
+        return model.model_validate(data)
+    except ValidationError as e:
+        problems = [
+            f"{where}: {'.'.join(str(key) for key in (*prefix, *error['loc'])) or 'file'}: {error['msg']}"
+            for error in e.errors(include_url=False, include_input=False)
+        ]
+        raise BoardFileError("\n".join(problems)) from None
+
+
+def load(path: Path) -> Board:
+    """The board that `path` (a board.toml, or its folder) describes.
+
+    Raises BoardFileError: unreadable, not TOML, an unknown or missing key, a value out of bounds, a driver
+    file that is not there, or a name that is not its folder's.
+    """
+    path = path / "board.toml" if path.is_dir() else path
+    try:
+        data: dict[str, Any] = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as e:
+        raise BoardFileError(f"{path}: {e}") from None
+    if "path" in data:
+        raise BoardFileError(f"{path}: path: Extra inputs are not permitted")
+    board = _checked(Board, str(path), {**data, "path": path})
+    _check_files(board)
+    names = [channel.name for channel in board.channels]
+    for name in names:
+        if names.count(name) > 1:
+            raise BoardFileError(f"{path}: channels: two are named {name}")
+    if board.name != path.resolve().parent.name:
+        raise BoardFileError(f"{path}: board.name: is {board.name}, but the folder is another")
+    if (board.sim is not None) != (board.board.chip == "unix"):
+        raise BoardFileError(f"{path}: sim: goes with chip unix, and only with it")
+    return board
+
+
+def _check_files(board: Board) -> None:
+    root = board.path.resolve().parent.parent
+    where = f"{board.path}: drivers.files"
+    stems: set[str] = set()
+    for file, source in zip(board.drivers.files, board.driver_files(), strict=True):
+        if not source.is_relative_to(root):
+            raise BoardFileError(f"{where}: {file} is outside {root.name}/")
+        if not source.is_file() or source.suffix != ".py":
+            raise BoardFileError(f"{where}: there is no module {file}")
+        if source.stem in stems:
+            raise BoardFileError(f"{where}: two are named {source.name}; on a board all lie in one folder")
+        stems.add(source.stem)
+    if board.drivers.module not in stems:
+        module = board.drivers.module
+        raise BoardFileError(f"{board.path}: drivers.module: {module} is not among drivers.files")
+
+
+def list_boards(root: Path) -> list[Board]:
+    """Every board in the folder `root`, by name; raises as load() does."""
+    return [load(path) for path in sorted(root.glob("*/board.toml"))]
+
+
+def _row(channel: Channel) -> list[str | int | None]:
+    c = channel
+    return [c.name, c.unit, c.num, c.den, KINDS[c.kind], c.category, c.driver]
+
+
+def to_board_json(
+    board: Board,
+    *,
+    device: str | None,
+    key_hex: str,
+    name: str | None,
+    mqtt: Mapping[str, Any],
+    wifi: Mapping[str, Any] | None,
+    sim: Mapping[str, Any] | None,
+) -> dict[str, Any]:
+    """What goes into board.json.
+
+    device: 12 lower-case hex digits, or None for the chip's own id. name: None for the board's usual one.
+    mqtt: host at least; the rest has defaults. sim: what differs from the [sim] of the board.
+    Raises BoardFileError.
+    """
+    where = f"board.json of {board.name}"
+    if device is not None and not re.fullmatch(r"[0-9a-f]{12}", device):
+        raise BoardFileError(f"{where}: device: not 12 lower-case hex digits")
+    if not re.fullmatch(r"[0-9a-f]{64}", key_hex):
+        raise BoardFileError(f"{where}: key: not 64 lower-case hex digits")
+    name = board.board.display_name if name is None else name
+    if not 1 <= len(name) <= _MAX_TITLE:
+        raise BoardFileError(f"{where}: name: must have 1 to {_MAX_TITLE} characters")
+    if sim is not None and board.sim is None:
+        raise BoardFileError(f"{where}: sim: this board is not emulated")
+    simulated = board.sim.model_dump(exclude_none=True) | dict(sim or {}) if board.sim else None
+    report = board.report
+    out: dict[str, Any] = {} if device is None else {"device": device}
+    out |= {
+        "name": name,
+        "kind": board.board.kind,
+        "model": board.board.model,
+        "key": key_hex,
+        "mqtt": _checked(_Mqtt, where, dict(mqtt), "mqtt").model_dump(),
+        "wifi": _checked(_Wifi, where, dict(wifi), "wifi").model_dump() if wifi is not None else None,
+        "step_ms": report.step_ms,
+        "report_s": report.report_s,
+        "quiet_s": report.quiet_s,
+        "live_s": report.live_s,
+        "drivers": board.drivers.module,
+        "channels": [_row(channel) for channel in board.channels],
+        "sim": _checked(Sim, where, simulated, "sim").model_dump(exclude_none=True) if simulated else None,
+    }
+    if report.heating_step_ms is not None:
+        out["heating_step_ms"] = report.heating_step_ms
+    return out
