@@ -90,6 +90,7 @@ class Sim(_Strict):
     seed: int = Field(ge=0, lt=2**30)
     speed: int = Field(ge=1, le=1000)
     epoch_ms: int | None = Field(default=None, ge=0)
+    world: int | None = Field(default=None, gt=0, lt=65_536, description="port of a world that runs beside the board")
 
 
 class Board(_Strict):

@@ -17,6 +17,16 @@ _SHOP_NDEG = const(14_000_000_000)
 class World(House):
     """`mass_g` is what lies on the top and on the bottom shelf."""
 
+    SENSORS = (
+        ("fridge_temp", "fridge_16ths"),
+        ("freezer_temp", "freezer_16ths"),
+        ("top_shelf", "top_g"),
+        ("bottom_shelf", "bottom_g"),
+        ("power", "power_w"),
+    )
+    INPUTS = (("door", 0),)
+    ACTUATORS = ()
+
     def __init__(self, seed=1):
         super().__init__(seed)
         self.mass_g = [3_150, 3_900]
@@ -133,14 +143,9 @@ def open_drivers(board, clock):
 
     sim = board.get("sim") or {}
     world = World(sim.get("seed", 1))
-    door = Input(0)
-    player = Player(world, clock, {"door": door}, sim.get("speed", 1))
-    return {
-        "fridge_temp": Sensor(player.catch_up, world.fridge_16ths),
-        "freezer_temp": Sensor(player.catch_up, world.freezer_16ths),
-        "door": door,
-        "top_shelf": Sensor(player.catch_up, world.top_g),
-        "bottom_shelf": Sensor(player.catch_up, world.bottom_g),
-        "power": Sensor(player.catch_up, world.power_w),
-        "tasks": [player.run],
-    }
+    drivers = {name: Input(value) for name, value in world.INPUTS}
+    player = Player(world, clock, dict(drivers), sim.get("speed", 1))
+    for name, read in world.SENSORS:
+        drivers[name] = Sensor(player.catch_up, getattr(world, read))
+    drivers["tasks"] = [player.run]
+    return drivers

@@ -8,6 +8,10 @@ from sim_sensors import Ds18b20, LoadCell, Mains, PowerMeter, part
 class World(House):
     """`button` is 1 for the second it is pressed."""
 
+    SENSORS = (("water_temp", "water_16ths"), ("water_mass", "water_g"), ("power", "power_w"))
+    INPUTS = (("base", 1), ("button", 0))
+    ACTUATORS = ("heater",)
+
     def __init__(self, seed=1, altitude_m=0):
         super().__init__(seed)
         self.button = 0
@@ -63,6 +67,12 @@ class World(House):
                 self._set_down()
             yield dice(3, 8)
 
+    def set(self, name, value):
+        """Obey an actuator: the only one is the heater."""
+        if name != "heater":
+            raise ValueError(name)
+        self.kettle.heater = 1 if value else 0
+
     # Sensors.
 
     def water_16ths(self):
@@ -80,20 +90,20 @@ class World(House):
 class Heater:
     """The relay; also the channel that tells whether it is closed."""
 
-    def __init__(self, kettle, catch_up):
-        self._kettle = kettle
+    def __init__(self, world, catch_up):
+        self._world = world
         self._catch_up = catch_up
 
     @property
     def value(self):
-        return self._kettle.heater
+        return self._world.kettle.heater
 
     def set(self, value):
         self._catch_up()
-        self._kettle.heater = 1 if value else 0
+        self._world.set("heater", value)
 
     def sample(self):
-        return self._kettle.heater
+        return self.value
 
 
 def open_drivers(board, clock):
@@ -102,15 +112,10 @@ def open_drivers(board, clock):
 
     sim = board.get("sim") or {}
     world = World(sim.get("seed", 1))
-    base = Input(1)
-    button = Input(0)
-    player = Player(world, clock, {"base": base, "button": button}, sim.get("speed", 1))
-    return {
-        "water_temp": Sensor(player.catch_up, world.water_16ths),
-        "water_mass": Sensor(player.catch_up, world.water_g),
-        "power": Sensor(player.catch_up, world.power_w),
-        "base": base,
-        "button": button,
-        "heater": Heater(world.kettle, player.catch_up),
-        "tasks": [player.run],
-    }
+    drivers = {name: Input(value) for name, value in world.INPUTS}
+    player = Player(world, clock, dict(drivers), sim.get("speed", 1))
+    for name, read in world.SENSORS:
+        drivers[name] = Sensor(player.catch_up, getattr(world, read))
+    drivers["heater"] = Heater(world, player.catch_up)
+    drivers["tasks"] = [player.run]
+    return drivers

@@ -1,0 +1,98 @@
+"""Runs a simulated world beside its board, as a process of its own: `micropython sim_world.py MODULE PORT SEED SPEED`.
+
+A kettle does not cool down because its board restarts, and it takes none of the board's memory. One board at a time
+speaks to it, a line each way. The board says `now_ms [actuator=value …]` by its own clock; the answer is
+`next_ms busy value … [| input=value …]`, with "-" for a sensor that gave nothing. `?` asks for the names:
+`sensor … | input=value … | actuator …`. When a board starts again, the world has gone on by the real time between.
+"""
+
+import socket
+import sys
+import time
+
+_LINE = 256
+
+
+class Served:
+    """A world and the board's time in it."""
+
+    def __init__(self, world, speed):
+        self._world = world
+        self._speed = speed
+        self._sensors = [(name, getattr(world, read)) for name, read in world.SENSORS]
+        self._offset_ms = 0
+        self._board_ms = 0
+        self._left = None
+
+    def names(self):
+        world = self._world
+        inputs = " ".join("%s=%d" % pair for pair in world.INPUTS)
+        return " ".join(name for name, _ in self._sensors) + " | " + inputs + " | " + " ".join(world.ACTUATORS)
+
+    def came(self, now_ms):
+        """A board connected; its uptime begins anew, the world's time does not."""
+        if self._left is not None:
+            gone_ms = time.ticks_diff(time.ticks_ms(), self._left) * self._speed
+            self._offset_ms += self._board_ms + gone_ms - now_ms
+            self._world.edges.clear()
+            self._left = None
+
+    def went(self):
+        self._left = time.ticks_ms()
+
+    def look(self, now_ms, settings):
+        world = self._world
+        self._board_ms = now_ms
+        world.advance(self._offset_ms + now_ms)
+        for setting in settings:
+            name, value = setting.split("=")
+            world.set(name, int(value))
+        values = " ".join("-" if value is None else str(value) for value in (read() for _, read in self._sensors))
+        edges = " ".join("%s=%d" % edge for edge in world.edges)
+        world.edges.clear()
+        return "%d %d %s | %s" % (world.next_ms() - self._offset_ms, world.busy, values, edges)
+
+
+def serve(world, port, speed):
+    """Serve one board after the other, for ever."""
+    served = Served(world, speed)
+    listener = socket.socket()
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    listener.bind(socket.getaddrinfo("127.0.0.1", port)[0][-1])
+    listener.listen(1)
+    print("world: ready")
+    while True:
+        board = listener.accept()[0]
+        try:
+            _talk(served, board)
+        except (OSError, ValueError) as error:
+            print("world: the board went away:", error)
+        board.close()
+        served.went()
+
+
+def _talk(served, board):
+    rest = b""
+    fresh = True
+    while True:
+        more = board.recv(_LINE)
+        if not more:
+            return
+        rest += more
+        while b"\n" in rest:
+            line, rest = rest.split(b"\n", 1)
+            words = line.decode().split()
+            if words[0] == "?":
+                answer = served.names()
+            else:
+                if fresh:
+                    served.came(int(words[0]))
+                    fresh = False
+                answer = served.look(int(words[0]), words[1:])
+            board.send((answer + "\n").encode())
+        if len(rest) > _LINE:
+            raise ValueError("a line without end")
+
+
+if __name__ == "__main__":
+    serve(__import__(sys.argv[1]).World(int(sys.argv[3])), int(sys.argv[2]), int(sys.argv[4]))

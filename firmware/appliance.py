@@ -1,0 +1,202 @@
+"""What every appliance does: measures on a fixed grid, decides when a frame is sealed, takes commands.
+
+A kind of appliance (fridge.py, kettle.py) adds what its readings mean. Nothing here knows of the network.
+"""
+
+from micropython import const
+from packing import Columns
+
+GAUGE = const(0)
+EVENT = const(3)
+
+_ROWS = const(60)
+# The loop looks at least this often, so that a command or a deadline never waits for a long step.
+_LOOK_MS = const(1000)
+# After this long without an event that matters, reports may wait for `quiet_s`.
+_QUIET_AFTER_MS = const(120000)
+# Slots missed by no more than this are rows without values; a longer hole starts a new frame.
+_HOLE_ROWS = const(5)
+_LIVE_MOST_S = const(3600)
+_EVENTS_MOST = const(32)
+_VALUE_MOST = const(0x1FFFFFFF)
+
+
+class Appliance:
+    """`drivers` is the board's dict name -> driver; a channel whose driver is not there reads as missing.
+    `measure(row, now_ms)` and `look(now_ms)` are for the kinds to override."""
+
+    def __init__(self, config, clock, drivers, sealer):
+        self.clock = clock
+        self.drivers = drivers
+        self.reboot_asked = False
+        self.running = False
+        self._sealer = sealer
+        self._slow_ms = config.step_ms
+        self._live_ms = config.live_s * 1000
+        self._report_ms = config.report_s * 1000
+        self._quiet_ms = config.quiet_s * 1000
+        self._events = {channel.name: index for index, channel in enumerate(config.channels) if channel.kind == EVENT}
+        # Diagnostics can wait for the next report; every other event is why the appliance is watched at all.
+        self._matters = [channel.category != "diagnostics" for channel in config.channels]
+        self._series = [index for index, channel in enumerate(config.channels) if channel.kind != EVENT]
+        self._samples = [_sampler(drivers.get(config.channels[index].driver)) for index in self._series]
+        self._failed = [False] * len(self._series)
+        self._row = [None] * len(self._series)
+        self._empty_row = (None,) * len(self._series)
+        self._columns = Columns(len(self._series), _ROWS)
+        self._step_ms = config.step_ms
+        self._offset_s = clock.offset_s
+        self._next_ms = self._base_ms = clock.uptime_ms()
+        self._busy_ms = self._next_ms + _QUIET_AFTER_MS
+        self._live_until_ms = 0
+        self._pending = []
+        self._pending_ms = 0
+        self._urgent = False
+
+    def tasks(self):
+        """(name, start, limit_ms) of everything that the supervisor must keep running."""
+        return [("appliance", self.run, 10000)] + [("driver", start, None) for start in self.drivers.get("tasks", ())]
+
+    async def run(self, beat):
+        """Samples for ever; leaves the appliance safe if it is cancelled or crashes."""
+        self.running = True
+        try:
+            while True:
+                self.tick()
+                beat()
+                now = self.clock.uptime_ms()
+                await self.clock.sleep_ms(max(0, min(self._next_ms - now, _LOOK_MS)))
+        finally:
+            self.running = False
+            self.make_safe()
+
+    def tick(self):
+        """One turn of the loop, for the time that it is now."""
+        now = self.clock.uptime_ms()
+        step_ms = self.step_ms(now)
+        if step_ms != self._step_ms:
+            self._seal_columns()
+            self._step_ms = step_ms
+            self._next_ms = now
+        if self.clock.offset_s != self._offset_s:
+            self.seal()
+            self._offset_s = self.clock.offset_s
+        if now >= self._next_ms:
+            self._sample(now)
+        self.look(now)
+        self.settle()
+        # Sealed when one more row would come too late, so that a frame never waits beyond its deadline.
+        if self._columns.rows:
+            wait_ms = self._live_ms if self.is_live(now) else self._report_ms if now < self._busy_ms else self._quiet_ms
+            if self._next_ms - self._base_ms >= wait_ms:
+                self.seal()
+
+    def is_live(self, now):
+        """Somebody looks, or the kettle heats: rows and reports every `live_s`."""
+        return now < self._live_until_ms
+
+    def step_ms(self, now):
+        """From one row to the next. Who looks wants rows as often as reports."""
+        return min(self._slow_ms, self._live_ms) if self.is_live(now) else self._slow_ms
+
+    def measure(self, row, now):
+        """A fresh row of values (None = missing), in the order of the series channels, before it is kept."""
+
+    def look(self, now):
+        """At least once a second."""
+
+    def make_safe(self):
+        """Switches off what could do harm. Must not fail, whatever state the rest is in."""
+
+    def command(self, verb, args):
+        """Does a verified command. Returns None, or why it is refused."""
+        if verb == "flush" and not args:
+            self.seal()
+        elif verb == "reboot" and not args:
+            self.reboot_asked = True
+        elif verb == "live" and len(args) == 1 and isinstance(args[0], int) and 0 <= args[0] <= _LIVE_MOST_S:
+            self._live_until_ms = self.clock.uptime_ms() + args[0] * 1000
+        else:
+            return "verb"
+        return None
+
+    def event(self, name, value):
+        """Notes that something happened now, if the board has such a channel. `settle()` sends it on its way."""
+        index = self._events.get(name)
+        if index is None:
+            return
+        now = self.clock.uptime_ms()
+        if len(self._pending) >= _EVENTS_MOST:
+            self._seal_events()
+        if not self._pending:
+            self._pending_ms = now
+        self._pending.append((index, now - self._pending_ms, max(-_VALUE_MOST, min(value, _VALUE_MOST))))
+        if self._matters[index]:
+            self._urgent = True
+            self._busy_ms = now + _QUIET_AFTER_MS
+
+    def settle(self):
+        """Seals at once if an event that matters is pending. What was measured before it goes before it."""
+        if self._urgent:
+            self.seal()
+
+    def seal(self):
+        """Seals all that is measured and noted."""
+        self._seal_columns()
+        self._seal_events()
+
+    def _sample(self, now):
+        missed = (now - self._next_ms) // self._step_ms
+        if missed:
+            self._miss(missed)
+        row = self._row
+        for place, sample in enumerate(self._samples):
+            value = None if sample is None else sample()
+            row[place] = value
+            if (value is None) != self._failed[place]:
+                self._failed[place] = value is None
+                index = self._series[place]
+                self.event("fault", index if value is None else -1 - index)
+        self.measure(row, now)
+        self._add(row)
+
+    def _miss(self, missed):
+        """Slots passed without a sample: the grid stays, and what was not measured is not made up."""
+        if self._columns.rows and missed <= _HOLE_ROWS:
+            for _ in range(missed):
+                self._add(self._empty_row)
+        else:
+            self._seal_columns()
+            self._next_ms += missed * self._step_ms
+
+    def _add(self, row):
+        columns = self._columns
+        if not columns.rows:
+            self._base_ms = self._next_ms
+        columns.add(row)
+        self._next_ms += self._step_ms
+        if columns.rows == _ROWS:
+            self.seal()
+
+    def _time_s(self, uptime_ms):
+        """Unix seconds at `uptime_ms` by the clock that the current frame began with."""
+        return None if self._offset_s is None else self._offset_s + uptime_ms // 1000
+
+    def _seal_columns(self):
+        if self._columns.rows:
+            self._sealer.columns(self._columns, self._time_s(self._base_ms), self._base_ms, self._step_ms)
+
+    def _seal_events(self):
+        if self._pending:
+            self._sealer.event_list(self._pending, self._time_s(self._pending_ms), self._pending_ms, self._urgent)
+            self._pending.clear()
+            self._urgent = False
+
+
+def _sampler(driver):
+    """What reads `driver`: its sample(), or what an actuator was set to; None where there is no driver."""
+    if driver is None:
+        return None
+    if hasattr(driver, "sample"):
+        return driver.sample
+    return lambda: driver.value

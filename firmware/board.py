@@ -1,0 +1,110 @@
+"""A running board: its health line, its way to reboot, and what keeps all of it going."""
+
+import asyncio
+import gc
+import json
+
+from micropython import const
+
+_HEALTH_EVERY_S = const(600)
+_HEAP_EVERY_S = const(3600)
+_LOOK_MS = const(200)
+_DRAIN_MS = const(10000)
+
+
+class Board:
+    """All parts of the board, which start.py made. `boot_counter` holds the number of this boot; `reset()` restarts
+    the board."""
+
+    def __init__(self, kind, clock, reset, boot_counter, journal, sealer):
+        self.kind = kind
+        self.clock = clock
+        self.reset = reset
+        self.boot_counter = boot_counter
+        self.journal = journal
+        self.sealer = sealer
+        self.appliance = self.link = self.supervisor = None
+        self.heap_min = gc.mem_free()
+
+    def run(self):
+        """Until Ctrl-C, a reset or a reboot. However it ends, nothing heats afterwards."""
+        try:
+            asyncio.run(self.supervisor.run())
+        except KeyboardInterrupt:
+            import port
+
+            print("hearthgate: stopped")
+            port.hand_over()
+        finally:
+            self.appliance.make_safe()
+
+    async def keep_health(self):
+        """Tells the heap every hour and prints a health line every ten minutes, until a reboot is asked for."""
+        heap_s = 0
+        health_s = _HEALTH_EVERY_S
+        while not self.appliance.reboot_asked:
+            now_s = self.clock.uptime_ms() // 1000
+            if now_s >= heap_s:
+                heap_s += _HEAP_EVERY_S
+                self.appliance.event("heap_free", self._measure_heap())
+            if now_s >= health_s:
+                health_s += _HEALTH_EVERY_S
+                self.report()
+            await asyncio.sleep_ms(_LOOK_MS)
+        print("reboot")
+        self.supervisor.stop("appliance")
+        self.appliance.seal()
+        if not await self.link.drain(_DRAIN_MS):
+            print("reboot: unconfirmed")
+        await self.link.leave()
+        self.report(final=True)
+        self.reset()
+
+    def report(self, final=False):
+        """One machine-readable line for whoever reads the console."""
+        sealer, journal, link = self.sealer, self.journal, self.link
+        free = self._measure_heap()
+        print(
+            # One text, not a table of texts: it is in memory all the time.
+            'HG {"kind":"%s","uptime_s":%d,"heap_free":%d,"heap_min":%d,"boot":%d,"frames_sealed":%d,"frames_acked":%d,'
+            '"frames_dropped":%d,"payload_bytes":%d,"rows":%d,"values":%d,"events":%d,"retransmits":%d,"refused":%s,'
+            '"crashes":%d,"connects":%d,"final":%s}'
+            % (
+                self.kind,
+                self.clock.uptime_ms() // 1000,
+                free,
+                self.heap_min,
+                sealer.boot,
+                sealer.seq,
+                journal.acked,
+                journal.dropped,
+                link.payload_bytes,
+                sealer.rows,
+                sealer.values,
+                sealer.events,
+                link.retransmits,
+                json.dumps(link.refused),
+                self.supervisor.crashes,
+                link.client.connects,
+                "true" if final else "false",
+            )
+        )
+
+    def boot_reused(self, boot):
+        """The gateway knows frames of this boot number or a later one: the counter was lost. Those numbers name
+        other frames, so the board starts again beyond them."""
+        print("boot: used before:", boot)
+        try:
+            self.boot_counter.store(boot)
+        except OSError as error:
+            # Without it the next start would end here again.
+            print("boot:", error)
+            return
+        self.appliance.make_safe()
+        self.reset()
+
+    def _measure_heap(self):
+        gc.collect()
+        free = gc.mem_free()
+        self.heap_min = min(self.heap_min, free)
+        return free

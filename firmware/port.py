@@ -1,0 +1,47 @@
+"""What differs between an ESP32 and the unix port: id, watchdog, reset, who keeps the time. (Wi-Fi is wifi.py.)
+
+Nothing of this module is kept in memory after the start: `reset` is the port's own function.
+"""
+
+import binascii
+import sys
+import time
+
+import machine
+from micropython import const
+
+_WATCHDOG_MS = const(15000)
+_HANDED_OVER_MS = const(3600000)
+
+# Restarts the board. On the unix port the process ends with status 0; whoever started it may start it again.
+reset = machine.reset if hasattr(machine, "reset") else sys.exit
+
+
+def unique_id():
+    """12 lower-case hex digits, or None where the port has no id of its own."""
+    if not hasattr(machine, "unique_id"):
+        return None
+    return binascii.hexlify(machine.unique_id()).decode()[:12]
+
+
+def watchdog():
+    """Starts the hardware's watchdog; None where there is none. It cannot be stopped again: only a supervisor that
+    will run may ask for it."""
+    return machine.WDT(timeout=_WATCHDOG_MS) if hasattr(machine, "WDT") else None
+
+
+def hand_over():
+    """A person took the prompt (Ctrl-C, mpremote): a watchdog that runs is given an hour, for it cannot be stopped."""
+    if hasattr(machine, "WDT"):
+        machine.WDT(timeout=_HANDED_OVER_MS)
+
+
+def halt():
+    """Ends where the board cannot work: at the prompt, where a person can mend it, or with exit status 1."""
+    if not hasattr(machine, "reset"):
+        sys.exit(1)
+
+
+def system_time_s():
+    """Unix seconds where an operating system keeps the clock, else None: a board starts without knowing."""
+    return None if hasattr(machine, "reset") else int(time.time())

@@ -1,0 +1,125 @@
+"""Makes a board from its configuration. Needed once: main.py drops this module from memory when it is done."""
+
+import gc
+import sys
+
+import cbor
+import journal
+import port
+from board import Board
+from clock import Clock
+from mac import Mac0
+from micropython import const
+from sealer import Sealer
+from supervisor import Supervisor
+
+_VERSION = const(1)
+_EVENT = const(3)
+# kind -> class, in the module of that name. Only the one that is asked for is loaded.
+_KINDS = {"fridge": "Fridge", "kettle": "Kettle"}
+# The link's longest pause is a write that waits until a dead connection is noticed.
+_LINK_LIMIT_MS = const(300000)
+
+
+def make():
+    """A Board that is ready to run, or None after saying what is wrong."""
+    config = _read_config()
+    if config is None:
+        return None
+    if config.kind not in _KINDS:
+        print("hearthgate: board.json: kind: expected one of", ", ".join(sorted(_KINDS)))
+        return None
+    clock = _make_clock(config.sim or {})
+    boot = _next_boot()
+    mac = Mac0(config.key)
+    waiting = journal.Journal(boot.value, config.journal_bytes)
+    series = sum(1 for channel in config.channels if channel.kind != _EVENT)
+    board = Board(config.kind, clock, port.reset, boot, waiting, Sealer(mac, waiting, boot.value, series))
+    drivers = __import__(config.drivers).open_drivers(config.board, clock)
+    gc.collect()
+    kind = getattr(__import__(config.kind), _KINDS[config.kind])
+    board.appliance = kind(config, clock, drivers, board.sealer)
+    gc.collect()
+    _make_link(board, config, mac)
+    _supervise(board, config)
+    gc.collect()
+    # Never so much that nothing is left to send it with.
+    waiting.limit_bytes = min(config.journal_bytes, gc.mem_free() // 3)
+    print("hearthgate:", config.kind, config.device, "boot", boot.value, "heap", gc.mem_free())
+    return board
+
+
+def _read_config():
+    """The configuration; its reader is not kept in memory."""
+    import config
+
+    try:
+        return config.load("board.json", port.unique_id())
+    except config.ConfigError as error:
+        print("hearthgate:", error)
+        return None
+    finally:
+        del sys.modules["config"]
+        gc.collect()
+
+
+def _make_clock(sim):
+    clock = Clock(sim.get("speed", 1), sim.get("epoch_ms"))
+    now_s = port.system_time_s()
+    if clock.time_s() is None and now_s is not None:
+        clock.set_time_s(now_s)
+    return clock
+
+
+def _next_boot():
+    boot = journal.Counter("boot")
+    try:
+        boot.store(boot.value + 1)
+    except OSError as error:
+        # Without flash it still measures and reports; the gateway tells if that number was used before.
+        print("boot: cannot store the boot counter:", error)
+        boot.value += 1
+    return boot
+
+
+def _make_link(board, config, mac):
+    from link import Link
+
+    boot = board.sealer.boot
+    channels = [channel[:6] for channel in config.channels]
+    birth = [_VERSION, boot, config.kind, config.model, config.firmware, config.name, channels]
+    offline, online = (mac.seal(b"state", cbor.dumps([_VERSION, boot, state])) for state in (0, 1))
+    gc.collect()
+    board.link = Link(
+        config.device,
+        config.mqtt,
+        board.clock,
+        board.journal,
+        mac,
+        board.sealer,
+        mac.seal(b"birth", cbor.dumps(birth)),
+        online,
+        offline,
+        journal.Counter("command"),
+        board.appliance.command,
+        board.boot_reused,
+    )
+    board.sealer.on_frame = board.link.woken.set
+
+
+def _supervise(board, config):
+    supervisor = board.supervisor = Supervisor(port.watchdog(), port.reset, board.appliance.make_safe)
+    for task in board.appliance.tasks():
+        supervisor.add(*task)
+    supervisor.add("mqtt", board.link.keep_connected)
+    supervisor.add("link", board.link.run, _LINK_LIMIT_MS)
+    supervisor.add("health", board.keep_health)
+    if config.wifi is not None:
+        try:
+            from wifi import Wifi
+        except ImportError:
+            print("hearthgate: board.json: wifi: this port has none, it is left to the system")
+            return
+        wifi = Wifi(config.wifi, board.clock, config.ntp, board.appliance.is_live)
+        supervisor.add("wifi", wifi.keep_joined)
+        supervisor.add("time", wifi.keep_time)

@@ -1,0 +1,122 @@
+"""What the sharing page shows: grants, what became of them, and what was kept at home. Runs in the store's thread."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from zoneinfo import ZoneInfo
+
+from gateway.consent import register
+from gateway.consent.decide import Reason
+from gateway.consent.grants import ANY_DEVICE, Grant, describe
+from gateway.store import devices
+from gateway.store.database import Database
+from gateway.web import words
+from gateway.wire.birth import ValueKind
+
+_REASONS = {
+    Reason.NO_GRANT: "nobody was allowed to have it",
+    Reason.REVOKED: "you had stopped sharing it",
+    Reason.EXPIRED: "the time you allowed was over",
+    Reason.NOT_STARTED: "the time you allowed had not begun",
+    Reason.BEFORE_GRANT: "it was measured before you allowed it",
+    Reason.OUTSIDE_HOURS: "it was outside the hours you allowed",
+    Reason.NOT_AN_EVENT: "you allowed only things that happen, not the readings between",
+}
+PAST_SHOWN = 20
+
+
+@dataclass(frozen=True, slots=True)
+class GrantView:
+    """A grant and what became of it. `sent` is None where the store keeps no count of it."""
+
+    grant: Grant
+    sentence: str
+    waiting: int
+    collecting: int
+    sent: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class SharingView:
+    """All that the sharing page shows of the store. `withheld`: (reason in words, how often), most often first."""
+
+    active: tuple[GrantView, ...]
+    past: tuple[GrantView, ...]
+    past_count: int
+    sent: int
+    withheld: tuple[tuple[str, int], ...]
+    waiting_by_sink: dict[str, int]
+    names: dict[str, str] = field(default_factory=dict)
+    categories: frozenset[str] = frozenset()
+    event_categories: frozenset[str] = frozenset()
+
+
+def sharing(db: Database, now_ms: int, zone: ZoneInfo) -> SharingView:
+    """Read it."""
+    enrolled = [d for d in devices.registry(db).values() if not d.revoked]
+    names = {d.device: d.name for d in enrolled}
+    sql = db.connection
+    waiting = dict(sql.execute("SELECT grant_id, count(*) FROM outbox GROUP BY grant_id").fetchall())
+    collecting = dict(sql.execute("SELECT grant_id, sum(n) FROM bucket GROUP BY grant_id").fetchall())
+    counters = db.counters()
+    views = [
+        GrantView(
+            g,
+            sentence(g, names, zone),
+            waiting.get(g.id, 0),
+            collecting.get(g.id, 0),
+            counters.get(f"cloud_events_sent.{g.id}"),
+        )
+        for g in register.grants(db)
+    ]
+    past = [v for v in reversed(views) if not holds(v.grant, now_ms)]
+    births = (devices.newest_birth(db, d.id) for d in enrolled)
+    channels = [c for b in births if b is not None for c in b.channels]
+    return SharingView(
+        tuple(v for v in views if holds(v.grant, now_ms)),
+        tuple(past[:PAST_SHOWN]),
+        len(past),
+        counters.get("cloud_events_sent", 0),
+        _withheld(counters),
+        dict(sql.execute("SELECT sink, count(*) FROM outbox GROUP BY sink").fetchall()),
+        names,
+        frozenset(c.category for c in channels),
+        frozenset(c.category for c in channels if c.kind is ValueKind.EVENT),
+    )
+
+
+def holds(grant: Grant, now_ms: int) -> bool:
+    """Whether something may leave under it now or later."""
+    return grant.revoked_ms is None and now_ms < grant.expiry_ms
+
+
+def sentence(grant: Grant, names: Mapping[str, str], zone: ZoneInfo) -> str:
+    """The grant in a sentence, with the devices' names in place of their ids."""
+    text = describe(grant)
+    for device in grant.devices:
+        if device != ANY_DEVICE:
+            text = text.replace(device, names.get(device, device), 1)
+    if grant.hours is not None:
+        start, end = (f"{m // 60:02}:{m % 60:02}" for m in (grant.hours.start_min, grant.hours.end_min))
+        where = "" if grant.hours.timezone == zone.key else f" ({grant.hours.timezone})"
+        text += f", only between {start} and {end}{where}"
+    return text[:1].upper() + text[1:]
+
+
+def agreement(grant: Grant, names: Mapping[str, str], zone: ZoneInfo) -> str:
+    """The words that a person agrees to when giving `grant`: shown before, and kept with it."""
+    told = sentence(grant, names, zone)
+    told = grant.recipient + told[len(grant.recipient) :]
+    return (
+        f"I, {grant.subject}, agree that {told}, from now until {words.date(grant.expiry_ms, zone)}. "
+        "Nothing that was measured before now is sent. "
+        "I can stop this at any time, and then nothing more leaves my home."
+    )
+
+
+def _withheld(counters: Mapping[str, int]) -> tuple[tuple[str, int], ...]:
+    found = [
+        (_REASONS.get(Reason(reason)) or words.sentence(reason), n)
+        for reason, n in ((key.removeprefix("withheld."), n) for key, n in counters.items() if "withheld." in key)
+        if reason in set(Reason)
+    ]
+    return tuple(sorted(found, key=lambda pair: -pair[1]))

@@ -1,0 +1,114 @@
+"""The other messages of tests/wire/vectors.json: births, states, acks and commands, with what they mean."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import cbor2
+
+from tools import onboard
+
+__all__ = ["ROLES", "MessageVector", "messages"]
+
+ROLES = {"births": "birth", "states": "state", "acks": "ack", "commands": "cmd"}
+"""The role of the messages of each section."""
+
+VALUE_KINDS = ("gauge", "state", "counter", "event")
+
+
+@dataclass(frozen=True)
+class MessageVector:
+    """One message: its section, and its items, which are also its meaning."""
+
+    section: str
+    name: str
+    why: str
+    items: list[Any]
+
+    def meaning(self) -> dict[str, Any]:
+        """The items by their names in frame.cddl."""
+        match self.section:
+            case "births":
+                names = ("boot", "kind", "model", "firmware", "name", "channels")
+                channel = ("name", "unit", "num", "den", "kind", "category")
+                birth = dict(zip(names, self.items[1:], strict=True))
+                birth["channels"] = [dict(zip(channel, c, strict=True)) for c in birth["channels"]]
+                for c in birth["channels"]:
+                    c["kind"] = VALUE_KINDS[c["kind"]]
+                return birth
+            case "states":
+                return {"boot": self.items[1], "online": bool(self.items[2])}
+            case "acks":
+                return {"upto": self.items[1:]}
+            case _:
+                return dict(zip(("counter", "expiry_s", "verb", "args"), self.items[1:], strict=True))
+
+    def payload(self) -> bytes:
+        """Its bytes, by the firmware's writer where a board says it and by cbor2 where the gateway does."""
+        if self.section in ("births", "states"):
+            return bytes(onboard.load("cbor").dumps(self.items))
+        return cbor2.dumps(self.items)
+
+
+def messages() -> Iterator[MessageVector]:
+    """Every message that is not a frame."""
+    yield from _births()
+    for boot, online, name in (
+        (7, 1, "online"),
+        (7, 0, "offline"),
+        (1, 1, "boot_lowest"),
+        (2**32 - 1, 0, "boot_highest"),
+    ):
+        why = "a board says it, or the broker in its place" if not online else "a board is there"
+        yield MessageVector("states", name, why, [1, boot, online])
+    yield from _acks()
+    yield from _commands()
+
+
+def _births() -> Iterator[MessageVector]:
+    fridge = [
+        ["fridge_temp", "Cel", 1, 16, 0, "temperature"],
+        ["freezer_temp", "Cel", 1, 16, 0, "temperature"],
+        ["door", "/", 1, 1, 1, "door"],
+        ["top_shelf", "kg", 1, 1000, 0, "stock"],
+        ["bottom_shelf", "kg", 1, 1000, 0, "stock"],
+        ["power", "W", 1, 1, 0, "energy"],
+        ["door_event", "/", 1, 1, 3, "door"],
+        ["stock_event", "kg", 1, 1000, 3, "stock"],
+        ["fault", "/", 1, 1, 3, "diagnostics"],
+    ]
+    many = [[f"c{i}", "/", 1, 1, 0 if i % 2 else 3, "use"] for i in range(64)]
+    edges = [["a" * 32, "Cel", 10**9, 10**9, 0, "temperature"], ["z9_", "u" * 64, 1, 10**9, 1, "c" * 32]]
+    head = [1, 7, "fridge", "fridge-sim", "0.1.0"]
+    for name, why, items in (
+        ("fridge", "a fridge", [*head, "Kitchen fridge", fridge]),
+        ("fridge_again", "the same fridge, started again", [1, 8, *head[2:], "Kitchen fridge", fridge]),
+        ("any_script", "a name in several scripts", [*head, "Kühlschrank \u51b7\u8535\u5eab \U0001f9ca", fridge[:1]]),
+        ("name_longest", "64 characters of four bytes each", [*head, "\U0001f9ca" * 64, fridge[:1]]),
+        ("smallest", "one counter", [1, 1, "k", "m", "0", "n", [["beats", "1", 1, 1, 2, "use"]]]),
+        ("channel_edges", "edges of a channel's fields", [1, 2**32 - 1, "k" * 32, "m", "0", "n", edges]),
+        ("channels_64", "as many channels as there can be, half of them series", [*head, "many", many]),
+        ("events_only", "a device without series", [*head, "button", [["boil", "/", 1, 1, 3, "use"]]]),
+    ):
+        yield MessageVector("births", name, why, items)
+
+
+def _acks() -> Iterator[MessageVector]:
+    highest = 2**32 - 1
+    yield MessageVector("acks", "ack", "one boot", [1, [7, 42]])
+    yield MessageVector("acks", "ack_nothing", "a boot of which nothing is here yet", [1, [7, 0]])
+    yield MessageVector("acks", "ack_edges", "edges of boot and seq", [1, [highest, highest]])
+    four = [1, [9, 3], [8, 700], [7, 42], [2, 1]]
+    yield MessageVector("acks", "ack_four_boots", "as many boots as there can be, newest first", four)
+
+
+def _commands() -> Iterator[MessageVector]:
+    soon = 1_780_000_060
+    for verb, args in (("flush", []), ("reboot", []), ("live", [300]), ("boil", [9500]), ("off", [])):
+        yield MessageVector("commands", verb, "a verb of the boards", [1, 12, soon, verb, args])
+    yield MessageVector("commands", "counter_lowest", "the first command of all", [1, 1, soon, "off", []])
+    yield MessageVector("commands", "counter_highest", "the last command of all", [1, 2**32 - 1, 2**36, "off", []])
+    kinds = [-1, 0, 2**31 - 1, -(2**31), "kitchen", "", True, False]
+    yield MessageVector("commands", "arguments", "arguments of every kind", [1, 13, soon, "calibrate", kinds])
