@@ -70,22 +70,10 @@ class Player:
         self._clock = clock
         self._inputs = inputs
         self._show_ms = _SHOW_MS * speed
-        self._seen_ms = -1
-        self.fresh_ms = 0
 
     def catch_up(self):
         """Advance as far as a few milliseconds allow; True when the world is at the clock's time."""
-        now_ms = self._clock.uptime_ms()
-        if self._seen_ms >= 0 and now_ms - self._seen_ms < self.fresh_ms:
-            return True
-        there = self._world.advance(now_ms, _STEPS)
-        self._seen_ms = now_ms if there else -1
-        return there
-
-    def look_now(self):
-        """Advance although the last look is fresh."""
-        self._seen_ms = -1
-        return self.catch_up()
+        return self._world.advance(self._clock.uptime_ms(), _STEPS)
 
     async def run(self):
         world = self._world

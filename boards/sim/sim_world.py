@@ -2,7 +2,7 @@
 
 A kettle does not cool down because its board restarts, and it takes none of the board's memory. One board at a time
 speaks to it, a line each way. The board says `now_ms [actuator=value …]` by its own clock; the answer is
-`next_ms busy value … [| input=value …]`, with "-" for a sensor that gave nothing. `?` asks for the names:
+`next_ms busy sensor=value … | input=value …`, without the sensors that gave nothing. `?` asks for the names:
 `sensor … | input=value … | actuator …`. When a board starts again, the world has gone on by the real time between.
 """
 
@@ -47,7 +47,8 @@ class Served:
         for setting in settings:
             name, value = setting.split("=")
             world.set(name, int(value))
-        values = " ".join("-" if value is None else str(value) for value in (read() for _, read in self._sensors))
+        seen = [(name, read()) for name, read in self._sensors]
+        values = " ".join("%s=%d" % pair for pair in seen if pair[1] is not None)
         edges = " ".join("%s=%d" % edge for edge in world.edges)
         world.edges.clear()
         return "%d %d %s | %s" % (world.next_ms() - self._offset_ms, world.busy, values, edges)

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import re
 import ssl
 import time
 from collections.abc import Callable, Sequence
@@ -164,6 +165,8 @@ def make_sink(settings: SinkSettings) -> Sink:
         tls = client_tls(settings.ca, settings.certificate, settings.key)
     except (OSError, ssl.SSLError, UnicodeDecodeError) as why:
         raise SettingsError(f"sink {settings.name}: {why}. Check token_file, ca, certificate and key.") from why
+    if token is not None and not re.fullmatch(r"[\x21-\x7e]+", token):
+        raise SettingsError(f"sink {settings.name}: token_file must hold one word, the token, and nothing else")
     return HttpsSink(settings.url, token=token, tls=tls)
 
 

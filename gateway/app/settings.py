@@ -1,13 +1,16 @@
 """The settings: one TOML file, checked whole at start; every error names the file, the line and what to write."""
 
+import os
 import re
 import tomllib
 from pathlib import Path
 from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+from pydantic_settings import SettingsError as UnreadableVariable
 
 from gateway.consent.vocabulary import PURPOSES
 from gateway.errors import HearthgateError
@@ -20,6 +23,17 @@ Port = Annotated[int, Field(ge=0, le=65_535)]
 
 class SettingsError(HearthgateError):
     """The settings cannot be used; the text names the line to change."""
+
+
+def machine_timezone() -> str:
+    """The name of the zone that this machine is set to; UTC where it does not tell."""
+    for name in (os.environ.get("TZ", ""), str(Path("/etc/localtime").resolve()).partition("/zoneinfo/")[2]):
+        try:
+            if name:
+                return ZoneInfo(name).key
+        except (ZoneInfoNotFoundError, ValueError, OSError):
+            continue
+    return "UTC"
 
 
 class _Section(BaseModel):
@@ -89,7 +103,9 @@ class SinkSettings(_Section):
             if not self.url:
                 raise ValueError('a sink of kind "https" needs a url')
             # Readings of a household do not go over an open network in plain text; loopback is for tests and the demo.
-            if not re.match(r"https://|http://(127\.0\.0\.1|localhost|\[::1\])[:/]", self.url):
+            parts = urlsplit(self.url)
+            here = parts.scheme == "http" and parts.hostname in ("127.0.0.1", "localhost", "::1")
+            if not parts.hostname or not (here or parts.scheme == "https"):
                 raise ValueError("url must begin with https:// (http:// only to this machine)")
         elif not self.path:
             raise ValueError('a sink of kind "file" needs a path')
@@ -105,7 +121,7 @@ class Settings(BaseSettings):
         env_prefix="HEARTHGATE_", env_nested_delimiter="__", extra="forbid", frozen=True
     )
 
-    timezone: str = "UTC"
+    timezone: str = Field(default_factory=machine_timezone)
     store: Store = Store()
     broker: Broker = Broker()
     console: Console = Console()
@@ -162,6 +178,8 @@ def load(path: Path | None = None) -> Settings:
         raise SettingsError(f"{path}: not TOML: {why}. Correct that line.") from why
     try:
         return Settings(**content)
+    except UnreadableVariable as why:
+        raise SettingsError(f"environment: {why}. A variable for a whole section or list holds JSON.") from why
     except ValidationError as why:
         raise SettingsError("\n".join(_explain(path, text, error) for error in why.errors())) from why
 
@@ -176,8 +194,19 @@ def _explain(path: Path | None, text: str, error: Any) -> str:
         message = "must be set"
     elif error["type"] == "string_pattern_mismatch":
         message = "must be a lower-case word (letters, digits and -), up to 32 long"
+    if variable := _variable(where):
+        return f"environment variable {variable}: {key}: {message}"
     line = line_of(text, where)
     return f"{path or 'settings'}{f', line {line}' if line else ''}: {key}: {message}"
+
+
+def _variable(where: list[Any]) -> str | None:
+    """The environment variable that sets this key, or what holds it, if there is one: it wins over the file."""
+    for n in range(len(where), 0, -1):
+        name = "HEARTHGATE_" + "__".join(str(part) for part in where[:n]).upper()
+        if name in map(str.upper, os.environ):
+            return name
+    return None
 
 
 def line_of(text: str, where: list[Any]) -> int | None:
@@ -197,7 +226,8 @@ def line_of(text: str, where: list[Any]) -> int | None:
             if inside == table[: len(inside)] and (not line.startswith("[[") or seen == index):
                 found = number
             continue
-        name = re.match(r"([\w\-]+)\s*=", line)
-        if name and [*inside, name[1]] == table[: len(inside) + 1] and (seen in (-1, index) or inside == []):
+        name = re.match(r"([\w.\-]+)\s*=", line)
+        named = [*inside, *name[1].split(".")] if name else []
+        if named and named == table[: len(named)] and (seen in (-1, index) or inside == []):
             return number
     return found

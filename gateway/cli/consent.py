@@ -12,7 +12,7 @@ from rich.table import Table
 from gateway.app.gateway import real_now_ms
 from gateway.cli.opened import opened
 from gateway.consent import register
-from gateway.consent.grants import ANY_DEVICE, Grant, GrantError, Hours, describe
+from gateway.consent.grants import ANY_DEVICE, Grant, GrantError, Hours, agreement, describe
 from gateway.consent.vocabulary import CATEGORIES, GRANULARITIES, PURPOSES, Granularity
 
 app = typer.Typer(help="Grant, revoke and list what may leave. Without a grant nothing does.", no_args_is_help=True)
@@ -28,7 +28,9 @@ def grant(
     granularity: Annotated[
         Granularity, typer.Option(help="How finely: " + "; ".join(f"{k} ({v})" for k, v in GRANULARITIES.items()))
     ] = Granularity.DAY,
-    device: Annotated[list[str] | None, typer.Option(help="Only this device; may be given again. Default: all.")] = None,
+    device: Annotated[
+        list[str] | None, typer.Option(help="Only this device; may be given again. Default: all.")
+    ] = None,
     hours: Annotated[str | None, typer.Option(help="Only in these hours of the day, for example 08:00-20:00.")] = None,
     days: Annotated[int, typer.Option(min=1, max=3650, help="For how many days.")] = 365,
     text: Annotated[str | None, typer.Option(help="The exact words agreed to. Default: made from the choices.")] = None,
@@ -53,7 +55,7 @@ def grant(
             language="en",
             created_ms=now_ms,
         )
-        words = text or _words(draft, hours)
+        words = text or _words(draft)
         given = Grant.from_json(json.dumps(json.loads(draft.to_json()) | {"text": words}), None)
         if recipient not in {sink.recipient for sink in settings.sinks}:
             known = ", ".join(sorted({sink.recipient for sink in settings.sinks})) or "none yet"
@@ -85,7 +87,9 @@ def list_grants(
         now_ms = real_now_ms()
         found = [g for g in register.grants(db) if everything or (g.revoked_ms is None and g.expiry_ms > now_ms)]
     if as_json:
-        typer.echo(json.dumps([json.loads(g.to_json()) | {"revoked_ms": g.revoked_ms} for g in found], ensure_ascii=False))
+        typer.echo(
+            json.dumps([json.loads(g.to_json()) | {"revoked_ms": g.revoked_ms} for g in found], ensure_ascii=False)
+        )
         return
     if not found:
         typer.echo("Nothing leaves this house: there is no grant.")
@@ -93,14 +97,15 @@ def list_grants(
     table = Table("grant", "what", "by", "until", "state")
     for g in found:
         state = "revoked" if g.revoked_ms is not None else "expired" if g.expiry_ms <= now_ms else "holds"
-        table.add_row(g.id, describe(g), g.subject, datetime.fromtimestamp(g.expiry_ms / 1000, UTC).date().isoformat(), state)
+        table.add_row(
+            g.id, describe(g), g.subject, datetime.fromtimestamp(g.expiry_ms / 1000, UTC).date().isoformat(), state
+        )
     Console().print(table)
 
 
-def _words(draft: Grant, hours: str | None) -> str:
+def _words(draft: Grant) -> str:
     until = datetime.fromtimestamp(draft.expiry_ms / 1000, UTC).date().isoformat()
-    when = f" between {hours.replace('-', ' and ')}" if hours else ""
-    return f"I, {draft.subject}, agree that {describe(draft)}{when}, from now until {until}. I can take this back any time."
+    return agreement(draft, until)
 
 
 def _hours(text: str, timezone: str) -> Hours:

@@ -45,7 +45,9 @@ def list_devices(
         )
         return
     if not rows:
-        typer.echo("No device yet. `hearthgate devices add DEVICE --name NAME` enrols one; a board prints its id at start.")
+        typer.echo(
+            "No device yet. `hearthgate devices add DEVICE --name NAME` enrols one; a board prints its id at start."
+        )
         return
     table = Table("device", "name", "kind", "model", "firmware", "state", "last heard")
     for device, birth in rows:
@@ -86,7 +88,9 @@ def add(
     if write_key is not None:
         write_key.touch(mode=0o600)
         write_key.write_text(enrolled.key.hex() + "\n", encoding="ascii")
-        typer.echo(f"Enrolled {device} ({enrolled.name}). Its key is in {write_key}: put it on the board, then delete it.")
+        typer.echo(
+            f"Enrolled {device} ({enrolled.name}). Its key is in {write_key}: put it on the board, then delete it."
+        )
     else:
         typer.echo(f"Enrolled {device} ({enrolled.name}).")
 

@@ -86,8 +86,12 @@ def _machine() -> Iterator[Finding]:
     version = sys.version_info
     yield Finding(Verdict.FINE, f"Python {version.major}.{version.minor}, SQLite {sqlite3.sqlite_version}")
     if time.time() < _YEAR_2025_S:
-        yield Finding(Verdict.BAD, "the clock of this machine is wrong", "turn on time sync: sudo timedatectl set-ntp true")
-    micropython = shutil.which("micropython", path=os.pathsep.join([os.path.dirname(sys.executable), os.environ["PATH"]]))
+        yield Finding(
+            Verdict.BAD, "the clock of this machine is wrong", "turn on time sync: sudo timedatectl set-ntp true"
+        )
+    micropython = shutil.which(
+        "micropython", path=os.pathsep.join([os.path.dirname(sys.executable), os.environ["PATH"]])
+    )
     if micropython:
         yield Finding(Verdict.FINE, f"micropython for emulated boards: {micropython}")
     else:
@@ -108,7 +112,9 @@ def _database(settings: Settings) -> Iterator[Finding]:
     try:
         (state,) = db.connection.execute("PRAGMA quick_check(1)").fetchone()
         if state != "ok":
-            yield Finding(Verdict.BAD, f"{path} is damaged: {state}", "stop the gateway, move the file away, start again")
+            yield Finding(
+                Verdict.BAD, f"{path} is damaged: {state}", "stop the gateway, move the file away, start again"
+            )
         else:
             counters = db.counters()
             stored, doubled = counters.get("frames_stored", 0), counters.get("frames_duplicate", 0)
@@ -119,12 +125,16 @@ def _database(settings: Settings) -> Iterator[Finding]:
             yield Finding(Verdict.HINT, f"{n} message(s) could not be used: {reason}", f"the last on {topic}: {detail}")
         (devices,) = db.connection.execute("SELECT count(*) FROM device WHERE revoked_ms IS NULL").fetchone()
         if devices == 0:
-            yield Finding(Verdict.HINT, "no device is enrolled", "hearthgate devices add DEVICE --name NAME --write-key FILE")
+            yield Finding(
+                Verdict.HINT, "no device is enrolled", "hearthgate devices add DEVICE --name NAME --write-key FILE"
+            )
     finally:
         db.close()
     free = shutil.disk_usage(path.resolve().parent).free
     if free < _FREE_WANTED:
-        yield Finding(Verdict.BAD, f"only {free // 1_000_000} MB free beside {path}", "free some space, or move [store] path")
+        yield Finding(
+            Verdict.BAD, f"only {free // 1_000_000} MB free beside {path}", "free some space, or move [store] path"
+        )
     else:
         yield Finding(Verdict.FINE, f"{free // 1_000_000_000} GB free for the database")
 
@@ -133,7 +143,9 @@ async def _broker(settings: Settings) -> Finding:
     broker = settings.broker
     where = f"{broker.host}:{broker.port}"
     if broker.builtin:
-        return Finding(Verdict.HINT, "the built-in broker is used", "install Mosquitto for a house: sudo apt install mosquitto")
+        return Finding(
+            Verdict.HINT, "the built-in broker is used", "install Mosquitto for a house: sudo apt install mosquitto"
+        )
     try:
         password = broker.password_file.read_text(encoding="utf-8").strip() if broker.password_file else None
         tls = ssl.create_default_context(cafile=broker.ca) if broker.ca else None
@@ -158,5 +170,7 @@ def _reach(name: str, url: str) -> Finding:
             return Finding(Verdict.FINE, f"sink {name}: {host}:{port} answers")
     except OSError as why:
         return Finding(
-            Verdict.BAD, f"sink {name}: {host}:{port} does not answer ({why})", "check its url and this network's way out"
+            Verdict.BAD,
+            f"sink {name}: {host}:{port} does not answer ({why})",
+            "check its url and this network's way out",
         )

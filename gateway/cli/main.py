@@ -28,7 +28,9 @@ app.add_typer(consent.app, name="consent")
 
 SettingsOption = Annotated[
     Path | None,
-    typer.Option("--settings", "-s", help="Settings file (TOML). Default: hearthgate.toml in this folder, if it is there."),
+    typer.Option(
+        "--settings", "-s", help="Settings file (TOML). Default: hearthgate.toml in this folder, if it is there."
+    ),
 ]
 
 
@@ -87,4 +89,3 @@ def main() -> None:
     """Entry point of the command."""
     with _plain_errors():
         app()
-

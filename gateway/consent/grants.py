@@ -3,6 +3,7 @@
 import hashlib
 import json
 import re
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -10,6 +11,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from gateway.consent.vocabulary import CATEGORIES, GRANULARITIES, PURPOSES, Granularity
 from gateway.errors import HearthgateError
+from gateway.wire.frame import MAX_TIME_S
 from gateway.wire.topics import DEVICE
 
 ANY_DEVICE = "*"
@@ -103,13 +105,28 @@ class Grant:
         return replace(self, revoked_ms=at_ms)
 
 
-def describe(grant: Grant) -> str:
-    """The grant in a sentence for the person who gave it."""
+def describe(grant: Grant, names: Mapping[str, str] | None = None) -> str:
+    """The grant in a sentence for the person who gave it; `names`: what the household calls its devices."""
     what = CATEGORIES.get(grant.category, grant.category)
     how = GRANULARITIES[grant.granularity]
     why = PURPOSES.get(grant.purpose, grant.purpose)
-    whose = "all devices" if grant.devices == (ANY_DEVICE,) else ", ".join(grant.devices)
-    return f"{grant.recipient} may get {what} ({how}) of {whose}, {why}"
+    whose = "all devices"
+    if grant.devices != (ANY_DEVICE,):
+        whose = ", ".join((names or {}).get(device, device) for device in grant.devices)
+    when = ""
+    if grant.hours is not None:
+        start, end = (f"{m // 60:02}:{m % 60:02}" for m in (grant.hours.start_min, grant.hours.end_min))
+        when = f", only between {start} and {end} ({grant.hours.timezone})"
+    return f"{grant.recipient} may get {what} ({how}) of {whose}, {why}{when}"
+
+
+def agreement(grant: Grant, until: str, names: Mapping[str, str] | None = None) -> str:
+    """The words that a person agrees to when giving `grant`: shown before, and kept with it. `until`: its last day."""
+    return (
+        f"I, {grant.subject}, agree that {describe(grant, names)}, from now until {until}. "
+        "Nothing that was measured before now is sent. "
+        "I can stop this at any time, and then nothing more leaves my home."
+    )
 
 
 def _check(grant: Grant) -> None:
@@ -117,8 +134,7 @@ def _check(grant: Grant) -> None:
         raise GrantError(f"id is {grant.id!r}; it must be g- and 16 hex digits")
     if not grant.subject or len(grant.subject) > 64:
         raise GrantError("subject must name the person who agrees, in up to 64 characters")
-    named = [d for d in grant.devices if d != ANY_DEVICE]
-    if not grant.devices or (named and len(named) != len(grant.devices)) or not all(DEVICE.fullmatch(d) for d in named):
+    if grant.devices != (ANY_DEVICE,) and not (grant.devices and all(map(DEVICE.fullmatch, grant.devices))):
         raise GrantError(f"devices are {list(grant.devices)}; give device ids of 12 hex digits, or only *")
     if grant.category not in CATEGORIES:
         raise GrantError(f"category is {grant.category!r}; it must be one of {', '.join(CATEGORIES)}")
@@ -126,6 +142,12 @@ def _check(grant: Grant) -> None:
         raise GrantError(f"purpose is {grant.purpose!r}; it must be one of {', '.join(PURPOSES)}")
     if not _WORD.fullmatch(grant.recipient):
         raise GrantError(f"recipient is {grant.recipient!r}; it must be a lower-case word such as manufacturer")
+    _check_times(grant)
+    if not grant.text or len(grant.text) > MAX_TEXT:
+        raise GrantError(f"text must be the words that the person agreed to, in up to {MAX_TEXT} characters")
+
+
+def _check_times(grant: Grant) -> None:
     if grant.hours is not None:
         minutes = (grant.hours.start_min, grant.hours.end_min)
         if not all(0 <= m <= 1440 for m in minutes) or minutes[0] == minutes[1]:
@@ -136,5 +158,5 @@ def _check(grant: Grant) -> None:
             raise GrantError(f"timezone {grant.hours.timezone!r} is not known; for example Europe/Berlin") from None
     if grant.expiry_ms <= grant.start_ms:
         raise GrantError("a grant must expire after it starts")
-    if not grant.text or len(grant.text) > MAX_TEXT:
-        raise GrantError(f"text must be the words that the person agreed to, in up to {MAX_TEXT} characters")
+    if grant.start_ms < 0 or grant.expiry_ms > MAX_TIME_S * 1000:
+        raise GrantError("a grant must start after 1970 and expire before 4147")

@@ -106,7 +106,7 @@ def _add_grants(api: APIRouter, live: Live) -> None:
         recipients = sorted({sink.recipient for sink in live.gateway.settings.sinks})
         if asked.recipient not in recipients:
             raise HTTPException(422, f"No sink has this recipient; there is: {', '.join(recipients) or 'none'}.")
-        names = (await live.gateway.store(sharing, live.gateway.db, live.now_ms, live.zone)).names
+        names = (await live.gateway.store(sharing, live.gateway.db, live.now_ms)).names
         if unknown := [d for d in asked.devices if d not in names and d != ANY_DEVICE]:
             raise HTTPException(422, f"No such device: {', '.join(unknown)[:200]}.")
         now_ms = live.now_ms

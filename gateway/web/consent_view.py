@@ -2,11 +2,10 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from zoneinfo import ZoneInfo
 
 from gateway.consent import register
 from gateway.consent.decide import Reason
-from gateway.consent.grants import ANY_DEVICE, Grant, describe
+from gateway.consent.grants import Grant, describe
 from gateway.store import devices
 from gateway.store.database import Database
 from gateway.web import words
@@ -50,7 +49,7 @@ class SharingView:
     event_categories: frozenset[str] = frozenset()
 
 
-def sharing(db: Database, now_ms: int, zone: ZoneInfo) -> SharingView:
+def sharing(db: Database, now_ms: int) -> SharingView:
     """Read it."""
     enrolled = [d for d in devices.registry(db).values() if not d.revoked]
     names = {d.device: d.name for d in enrolled}
@@ -61,7 +60,7 @@ def sharing(db: Database, now_ms: int, zone: ZoneInfo) -> SharingView:
     views = [
         GrantView(
             g,
-            sentence(g, names, zone),
+            sentence(g, names),
             waiting.get(g.id, 0),
             collecting.get(g.id, 0),
             counters.get(f"cloud_events_sent.{g.id}"),
@@ -89,28 +88,9 @@ def holds(grant: Grant, now_ms: int) -> bool:
     return grant.revoked_ms is None and now_ms < grant.expiry_ms
 
 
-def sentence(grant: Grant, names: Mapping[str, str], zone: ZoneInfo) -> str:
+def sentence(grant: Grant, names: Mapping[str, str]) -> str:
     """The grant in a sentence, with the devices' names in place of their ids."""
-    text = describe(grant)
-    for device in grant.devices:
-        if device != ANY_DEVICE:
-            text = text.replace(device, names.get(device, device), 1)
-    if grant.hours is not None:
-        start, end = (f"{m // 60:02}:{m % 60:02}" for m in (grant.hours.start_min, grant.hours.end_min))
-        where = "" if grant.hours.timezone == zone.key else f" ({grant.hours.timezone})"
-        text += f", only between {start} and {end}{where}"
-    return text[:1].upper() + text[1:]
-
-
-def agreement(grant: Grant, names: Mapping[str, str], zone: ZoneInfo) -> str:
-    """The words that a person agrees to when giving `grant`: shown before, and kept with it."""
-    told = sentence(grant, names, zone)
-    told = grant.recipient + told[len(grant.recipient) :]
-    return (
-        f"I, {grant.subject}, agree that {told}, from now until {words.date(grant.expiry_ms, zone)}. "
-        "Nothing that was measured before now is sent. "
-        "I can stop this at any time, and then nothing more leaves my home."
-    )
+    return words.sentence(describe(grant, names))
 
 
 def _withheld(counters: Mapping[str, int]) -> tuple[tuple[str, int], ...]:

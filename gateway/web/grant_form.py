@@ -4,10 +4,10 @@ from collections.abc import Awaitable, Callable
 from dataclasses import replace
 
 from gateway.consent import register
-from gateway.consent.grants import ANY_DEVICE, Grant, GrantError
+from gateway.consent.grants import ANY_DEVICE, Grant, GrantError, agreement
 from gateway.consent.vocabulary import CATEGORIES, GRANULARITIES, PURPOSES, Granularity
 from gateway.web import words
-from gateway.web.consent_view import SharingView, agreement
+from gateway.web.consent_view import SharingView
 from gateway.web.live import Live
 from gateway.web.parts import Box, Choice, Entry, Radio, Text
 
@@ -96,7 +96,8 @@ class GrantForm:
                 language="en",
                 created_ms=now_ms,
             )
-            self._draft = replace(draft, text=agreement(draft, self._view.names, self._live.zone))
+            until = words.date(draft.expiry_ms, self._live.zone)
+            self._draft = replace(draft, text=agreement(draft, until, self._view.names))
         except GrantError as why:
             self._draft = None
             self._agreement.say(str(why))

@@ -43,7 +43,7 @@ class Live:
         self._news = 0
         book = DeviceBook(gateway.db)
         self._home: _Look[HomeView] = _Look(book.home)
-        self._sharing: _Look[SharingView] = _Look(lambda: consent_view.sharing(gateway.db, gateway.now_ms(), self.zone))
+        self._sharing: _Look[SharingView] = _Look(lambda: consent_view.sharing(gateway.db, gateway.now_ms()))
         self._problems: _Look[ProblemsView] = _Look(lambda: trouble.problems(gateway.db))
         gateway.on_commit(self._committed)
 

@@ -134,7 +134,7 @@ def grant_out(live: Live, grant: Grant) -> GrantOut:
     times = {name: None if ms is None else timestamp(ms) for name, ms in from_ms.items()}
     return GrantOut(
         id=grant.id,
-        sentence=sentence(grant, {}, live.zone),
+        sentence=sentence(grant, {}),
         holds=holds(grant, live.now_ms),
         devices=list(grant.devices),
         granularity=grant.granularity.value,
