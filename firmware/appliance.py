@@ -18,6 +18,8 @@ _QUIET_AFTER_MS = const(120000)
 _HOLE_ROWS = const(5)
 _LIVE_MOST_S = const(3600)
 _EVENTS_MOST = const(32)
+# The wire has no offset longer than an hour.
+_OFFSET_MOST_MS = const(3600000)
 _VALUE_MOST = const(0x1FFFFFFF)
 
 
@@ -126,7 +128,7 @@ class Appliance:
         if index is None:
             return
         now = self.clock.uptime_ms()
-        if len(self._pending) >= _EVENTS_MOST:
+        if len(self._pending) >= _EVENTS_MOST or now - self._pending_ms > _OFFSET_MOST_MS:
             self._seal_events()
         if not self._pending:
             self._pending_ms = now

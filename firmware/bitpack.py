@@ -103,8 +103,8 @@ def rice_bits(numbers: ptr32, n: int, k: int) -> int:
 
 @micropython.viper
 def rice_k(numbers, n: int, bits: int, most: int) -> int:
-    """The cheaper of the two parameters k near the mean bit length (`bits` in all), at most `most`, and its cost:
-    k | cost << 5."""
+    """The cheaper of the two parameters k near the mean bit length (`bits` in all), at most `most`, or 31 where that is
+    cheaper still and `most` allows it; with its cost: k | cost << 5."""
     k = (bits + (n >> 1)) // n
     if k > most:
         k = most
@@ -114,6 +114,10 @@ def rice_k(numbers, n: int, bits: int, most: int) -> int:
         if less <= cost:
             k -= 1
             cost = less
+    if most == 31 and cost > n << 5:
+        # Large and small mixed: plain numbers of 31 bits bound what any column can take, whatever is in it.
+        k = 31
+        cost = n << 5
     return k | cost << 5
 
 

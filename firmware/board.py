@@ -8,7 +8,6 @@ from micropython import const
 
 _HEALTH_EVERY_S = const(600)
 _HEAP_EVERY_S = const(3600)
-_LOOK_MS = const(200)
 _DRAIN_MS = const(10000)
 
 
@@ -25,6 +24,8 @@ class Board:
         self.sealer = sealer
         self.appliance = self.link = self.supervisor = None
         self.heap_min = gc.mem_free()
+        self._heap_s = 0
+        self._health_s = _HEALTH_EVERY_S
 
     def run(self):
         """Until Ctrl-C, a reset or a reboot. However it ends, nothing heats afterwards."""
@@ -38,27 +39,30 @@ class Board:
         finally:
             self.appliance.make_safe()
 
-    async def keep_health(self):
-        """Tells the heap every hour and prints a health line every ten minutes, until a reboot is asked for."""
-        heap_s = 0
-        health_s = _HEALTH_EVERY_S
-        while not self.appliance.reboot_asked:
-            now_s = self.clock.uptime_ms() // 1000
-            if now_s >= heap_s:
-                heap_s += _HEAP_EVERY_S
-                self.appliance.event("heap_free", self._measure_heap())
-            if now_s >= health_s:
-                health_s += _HEALTH_EVERY_S
-                self.report()
-            await asyncio.sleep_ms(_LOOK_MS)
+    def every_second(self):
+        """Tells the heap every hour, prints a health line every ten minutes, and begins a reboot that is asked for."""
+        now_s = self.clock.uptime_ms() // 1000
+        if now_s >= self._heap_s:
+            self._heap_s += _HEAP_EVERY_S
+            self.appliance.event("heap_free", self._measure_heap())
+        if now_s >= self._health_s:
+            self._health_s += _HEALTH_EVERY_S
+            self.report()
+        if self.appliance.reboot_asked:
+            self.appliance.reboot_asked = False
+            self._rebooting = asyncio.create_task(self._reboot())
+
+    async def _reboot(self):
         print("reboot")
-        self.supervisor.stop("appliance")
-        self.appliance.seal()
-        if not await self.link.drain(_DRAIN_MS):
-            print("reboot: unconfirmed")
-        await self.link.leave()
-        self.report(final=True)
-        self.reset()
+        try:
+            self.supervisor.stop("appliance")
+            self.appliance.seal()
+            if not await self.link.drain(_DRAIN_MS):
+                print("reboot: unconfirmed")
+            await self.link.leave()
+            self.report(final=True)
+        finally:
+            self.reset()
 
     def report(self, final=False):
         """One machine-readable line for whoever reads the console."""

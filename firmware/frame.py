@@ -5,27 +5,24 @@ events:  1, boot, seq, time_s or null, uptime_ms, [channel, offset_ms, value, ..
 `time_s` is whole Unix seconds; its milliseconds are those of `uptime_ms` (clock.py keeps the two in step).
 """
 
+from cbor import put_head, put_int
 from micropython import const
+from packing import HEADROOM, MISSING, Columns, Packer
 
-import cbor
-from packing import MISSING, Columns, Packer
-
-VERSION = const(1)
 MAX_EVENTS = const(256)
-_HEADER_MAX = const(48)
+_VERSION = const(1)
 
 __all__ = ("MISSING", "Columns", "Framer", "events_frame")
 
 
-def _header(w, boot, seq, time_s, uptime_ms):
-    w.int(VERSION)
-    w.int(boot)
-    w.int(seq)
+def _put_origin(buf, boot, seq, time_s, uptime_ms):
+    at = put_int(buf, put_int(buf, put_int(buf, 0, _VERSION), boot), seq)
     if time_s is None:
-        w.null()
+        buf[at] = 0xF6
+        at += 1
     else:
-        w.int(time_s)
-    w.int(uptime_ms)
+        at = put_int(buf, at, time_s)
+    return put_int(buf, at, uptime_ms)
 
 
 class Framer:
@@ -33,32 +30,31 @@ class Framer:
 
     def __init__(self, channels, capacity=60):
         self._packer = Packer(channels, capacity)
-        self._buf = bytearray(_HEADER_MAX + len(self._packer.buf))
+        self._head = bytearray(HEADROOM)
 
     def columns(self, boot, seq, time_s, uptime_ms, step_ms, columns):
         """The frame as a view that holds until the next call; `uptime_ms` and `time_s` are the first row's."""
         if columns.rows == 0:
             raise ValueError("frame: no row")
         n = self._packer.pack(columns)
-        w = cbor.Writer(self._buf)
-        _header(w, boot, seq, time_s, uptime_ms)
+        head = self._head
+        at = _put_origin(head, boot, seq, time_s, uptime_ms)
         if columns.rows > 1:
-            w.int(step_ms)
-            w.int(columns.rows)
-        w.bytes(memoryview(self._packer.buf)[:n])
-        return memoryview(self._buf)[: w.pos]
+            at = put_int(head, put_int(head, at, step_ms), columns.rows)
+        at = put_head(head, at, 0x40, n)
+        # The head goes right before the packed bits, so that the frame lies in one piece without a second buffer.
+        buf = self._packer.buf
+        buf[HEADROOM - at : HEADROOM] = head[:at]
+        return memoryview(buf)[HEADROOM - at : HEADROOM + n]
 
 
 def events_frame(boot, seq, time_s, uptime_ms, events):
     """A frame of 1 to 256 events (channel index, offset_ms >= 0 after uptime_ms, value), as bytes."""
     if not 1 <= len(events) <= MAX_EVENTS:
         raise ValueError("frame: 1 to 256 events")
-    buf = bytearray(_HEADER_MAX + 27 * len(events))
-    w = cbor.Writer(buf)
-    _header(w, boot, seq, time_s, uptime_ms)
-    w.array(3 * len(events))
-    for channel, offset_ms, value in events:
-        w.int(channel)
-        w.int(offset_ms)
-        w.int(value)
-    return bytes(memoryview(buf)[: w.pos])
+    buf = bytearray(HEADROOM + 15 * len(events))
+    at = put_head(buf, _put_origin(buf, boot, seq, time_s, uptime_ms), 0x80, 3 * len(events))
+    for event in events:
+        for number in event:
+            at = put_int(buf, at, number)
+    return bytes(memoryview(buf)[:at])

@@ -27,17 +27,16 @@ class Journal:
         self.acked = 0
         self._boot = boot
         self._first = 1  # number of the first frame in _frames
-        self._frames = []  # each the bytes of a frame, or how many numbers in a row were dropped
-        self._kept = []  # numbers of the frames that matter
+        # Each the bytes of a frame; (bytes,) of one that matters; or how many numbers in a row were dropped.
+        self._frames = []
         self._sent = 0
 
     def append(self, boot, seq, payload, keep=False):
-        """Takes a sealed frame, the next in number. `keep` marks what matters: it is dropped only after the rest."""
-        if not self._frames:
+        """Takes a sealed frame, the next in number. `keep` marks what matters: it is dropped only after the rest.
+        Raises MemoryError with nothing changed."""
+        self._frames.append((payload,) if keep else payload)
+        if len(self._frames) == 1:
             self._first = seq
-        self._frames.append(payload)
-        if keep:
-            self._kept.append(seq)
         self.size += _FRAME_BYTES + len(payload)
         while self.size > self.limit_bytes and self.drop():
             pass
@@ -57,7 +56,8 @@ class Journal:
         for frame in self._frames:
             end = at + (frame if isinstance(frame, int) else 1)
             if end > seq + 1:
-                return self._boot, max(at, seq + 1), None if isinstance(frame, int) else frame
+                payload = frame[0] if isinstance(frame, tuple) else None if isinstance(frame, int) else frame
+                return self._boot, max(at, seq + 1), payload
             at = end
         return None
 
@@ -74,26 +74,21 @@ class Journal:
                     break
             else:
                 self._first += 1
-                self.size -= len(frame)
+                self.size -= len(frame[0]) if isinstance(frame, tuple) else len(frame)
                 self.acked += 1
             self.size -= _FRAME_BYTES
             frames.pop(0)
-        while self._kept and self._kept[0] < self._first:
-            self._kept.pop(0)
 
     def drop(self):
         """Makes a gap of the oldest frame that may go; never of the newest. False if there is none: the few that
         are on the way may go beyond the bound."""
         frames = self._frames
-        for series in (True, False):
+        for least in (bytes, tuple):
             seq = self._first
             for index in range(len(frames) - 1):
                 frame = frames[index]
-                if isinstance(frame, int):
-                    seq += frame
-                    continue
-                if seq > self._sent and not (series and seq in self._kept):
-                    self.size -= len(frame)
+                if isinstance(frame, least) and seq > self._sent:
+                    self.size -= len(frame[0]) if isinstance(frame, tuple) else len(frame)
                     self.dropped += 1
                     frames[index] = 1
                     # Gaps side by side are one gap.
@@ -102,7 +97,7 @@ class Journal:
                             frames[at] += frames.pop(at + 1)
                             self.size -= _FRAME_BYTES
                     return True
-                seq += 1
+                seq += frame if isinstance(frame, int) else 1
         return False
 
 

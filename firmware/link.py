@@ -22,8 +22,9 @@ _LOOK_MS = const(1000)
 
 class Link:
     """Owns the MQTT client. `broker` is config.Mqtt; `birth`, `online` and `offline` are sealed messages; `counter` is
-    the highest command counter seen; `woken` is to be set when there is a frame to send. `execute(verb, args)` does a command and returns None, or why it refuses.
-    `boot_reused(boot)` is told when the gateway knows a later life of this board than the board itself."""
+    the highest command counter seen; `woken` is to be set when there is a frame to send. `execute(verb, args)` does a
+    command and returns None, or why it refuses. `boot_reused(boot)` is told when the gateway knows a later life of
+    this board than the board itself."""
 
     def __init__(
         self,
@@ -42,6 +43,7 @@ class Link:
         client=mqtt.Client,
     ):
         self.refused = {}
+        self._trouble = None
         self.retransmits = 0
         self.payload_bytes = 0
         self._clock = clock
@@ -96,6 +98,9 @@ class Link:
                 pass
             self.woken.clear()
             beat()
+            if self.client.last_error != self._trouble:
+                self._trouble = self.client.last_error
+                print("mqtt:", self._trouble)
             if self._ready():
                 try:
                     await self._serve(beat)
@@ -135,6 +140,7 @@ class Link:
         await client.publish(self._topic + "birth", self._birth, retain=True)
         await client.publish(self._topic + "state", self._online, retain=True)
         self._greeted = this
+        print("mqtt: connected")
         self.woken.set()
 
     async def _serve(self, beat):

@@ -6,17 +6,12 @@ data, so an `up` frame can never be played back as a `cmd`.
 
 import hashlib
 
-from cbor import put_head
+from cbor import head, put_head
 
 PROTECTED = b"\xa1\x01\x04"
 # Array of 4, the protected header, an empty unprotected map: the same first bytes in every message.
 _PREFIX = b"\x84\x43" + PROTECTED + b"\xa0"
 OVERHEAD = 17
-
-
-def _head(major, n):
-    buf = bytearray(9)
-    return bytes(buf[: put_head(buf, 0, major, n)])
 
 
 class Mac0:
@@ -32,7 +27,7 @@ class Mac0:
     def tag(self, role, payload):
         """The first 8 bytes of the HMAC-SHA-256 of RFC 9052's MAC_structure."""
         h = hashlib.sha256(self._inner)
-        h.update(b"\x84\x64MAC0\x43" + PROTECTED + _head(0x40, len(role)) + role + _head(0x40, len(payload)))
+        h.update(b"\x84\x64MAC0\x43" + PROTECTED + head(0x40, len(role)) + role + head(0x40, len(payload)))
         h.update(payload)
         outer = hashlib.sha256(self._outer)
         outer.update(h.digest())
@@ -68,7 +63,9 @@ class Mac0:
             size = message[at + 1] << 8 | message[at + 2]
             at += 3
         else:
-            raise ValueError("mac: payload of unknown form")
+            raise ValueError("mac: form")
+        if size < (24 if first == 0x58 else 256 if first == 0x59 else 0):
+            raise ValueError("mac: a length in a longer form than it needs")
         if at + size + 9 != n or message[at + size] != 0x48:
             raise ValueError("mac: lengths do not agree")
         payload = bytes(message[at : at + size])

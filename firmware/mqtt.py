@@ -79,7 +79,7 @@ class Client:
                 if self._why is None:
                     raise
                 self._note(self._why)
-            except Exception as error:  # noqa: BLE001 - whatever ended this connection, the next is made
+            except Exception as error:
                 self._note(error)
             finally:
                 self._drop()
@@ -164,7 +164,7 @@ class Client:
         try:
             if self.on_connect:
                 await self.on_connect()
-        except Exception as error:  # noqa: BLE001 - the application's own code may raise anything
+        except Exception as error:
             self._fail(error)
 
     async def _keep(self):
@@ -200,7 +200,7 @@ class Client:
                 result = self.on_message(topic, payload, bool(first & 1), bool(first & 8))
                 if hasattr(result, "send"):
                     await result
-            except Exception as error:  # noqa: BLE001 - the application's own code may raise anything
+            except Exception as error:
                 self.handler_errors += 1
                 self._note(error)
         if packet_id and not self._closing:

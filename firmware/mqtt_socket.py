@@ -39,7 +39,7 @@ class PacketSocket:
         # fails or is cancelled nobody holds its socket to close it (the unix port never collects one).
         address = self._address(failures)
         self._raw = self._sock = sock = socket.socket(address[0], address[1], address[2])
-        sock.setblocking(False)  # noqa: FBT003 - MicroPython takes no keyword here
+        sock.setblocking(False)
         try:
             sock.connect(address[-1])
         except OSError as error:
@@ -65,8 +65,8 @@ class PacketSocket:
 
     def _wrap(self, sock):
         if self._context is None:
-            import binascii  # noqa: PLC0415 - only a board with TLS pays for these two
-            import ssl  # noqa: PLC0415
+            import binascii
+            import ssl
 
             context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
             context.verify_mode = ssl.CERT_REQUIRED

@@ -17,6 +17,8 @@ except (SyntaxError, ImportError, AttributeError):  # no native emitter (arm64 u
     bitpack = load("bitpack")
 
 MISSING = const(-0x40000000)
+# What stays free before the packed bits, for the frame's head: at most 1 + 5 + 5 + 9 + 9 + 5 + 3 + 5 bytes.
+HEADROOM = const(48)
 MAX_ROWS = const(4096)
 MAX_CHANNELS = const(32)
 _BIAS = const(0x20000000)
@@ -70,19 +72,24 @@ class Packer:
         self._runs = array("i", bytes(4 * capacity))
         self._sizes = array("i", bytes(4 * capacity))
         self._choice = array("i", bytes(24))
-        # 33 bits a value is what the densest code can take when it is chosen (31-bit numbers, k = 29)
-        self.buf = bytearray(2 + channels * (16 + capacity // 8 + capacity * 33 // 8))
-        self._used = 0
+        self._channels = channels
+        self._capacity = capacity
+        # 32 bits a difference is the most that is ever chosen, and 107 bits stand before them.
+        self.buf = bytearray(HEADROOM + 2 + channels * (16 + capacity // 8 + capacity * 33 // 8))
+        self._end = 0
 
     def pack(self, columns):
-        """Pack every row; return the bytes used, counted from the start of `buf`."""
-        bitpack.wipe(self.buf, self._used)
+        """Pack every row into `buf` from HEADROOM on; return the bytes used."""
+        if columns.channels > self._channels or columns.rows > self._capacity:
+            # The loops below are native code and check no bounds themselves.
+            raise ValueError("packing: more rows than there is room for")
+        bitpack.wipe(self.buf, self._end)
         gaps = bitpack.any_missing(columns.cells, columns.channels, columns.capacity, columns.rows, _NO_VALUE)
-        at = bitpack.put(self.buf, 0, (columns.channels - 1) << 1 | gaps, 6)
+        at = bitpack.put(self.buf, HEADROOM * 8, (columns.channels - 1) << 1 | gaps, 6)
         for c in range(columns.channels):
             at = self._column(columns, c * columns.capacity, gaps, at)
-        self._used = (at + 7) >> 3
-        return self._used
+        self._end = (at + 7) >> 3
+        return self._end - HEADROOM
 
     def _column(self, columns, first, gaps, at):
         buf = self.buf

@@ -1,5 +1,7 @@
 """Numbers frames, seals them under the board's key and puts them into the journal: once each, and never again."""
 
+import gc
+
 from frame import Columns, Framer, events_frame
 
 
@@ -39,9 +41,23 @@ class Sealer:
         return self._mac.seal(b"up", self._framer.columns(boot, seq, None, 0, 0, empty))
 
     def _seal(self, frame, keep):
-        sealed = self._mac.seal(b"up", frame)
-        # The number is used up only now: a frame that could not be made leaves no hole.
+        try:
+            self._keep(frame, keep)
+        except MemoryError:
+            # Short of memory, or memory in too small pieces: the oldest give way to the newest.
+            while self._journal.drop():
+                gc.collect()
+                try:
+                    self._keep(frame, keep)
+                    break
+                except MemoryError:
+                    pass
+            else:
+                raise
+        # The number is used up only now: a frame that could not be kept leaves no hole.
         self.seq += 1
-        self._journal.append(self.boot, self.seq, sealed, keep)
         if self.on_frame is not None:
             self.on_frame()
+
+    def _keep(self, frame, keep):
+        self._journal.append(self.boot, self.seq + 1, self._mac.seal(b"up", frame), keep)

@@ -108,12 +108,13 @@ def _make_link(board, config, mac):
 
 
 def _supervise(board, config):
-    supervisor = board.supervisor = Supervisor(port.watchdog(), port.reset, board.appliance.make_safe)
+    supervisor = board.supervisor = Supervisor(
+        port.watchdog(), port.reset, board.appliance.make_safe, board.every_second
+    )
     for task in board.appliance.tasks():
         supervisor.add(*task)
     supervisor.add("mqtt", board.link.keep_connected)
     supervisor.add("link", board.link.run, _LINK_LIMIT_MS)
-    supervisor.add("health", board.keep_health)
     if config.wifi is not None:
         try:
             from wifi import Wifi

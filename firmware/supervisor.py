@@ -29,13 +29,14 @@ _SEEN = const(5)  # ticks of its last sign of life; None while it does not run
 
 class Supervisor:
     """`watchdog` has `feed()`, or is None; `reset()` restarts the board; `make_safe()` switches off what could do
-    harm."""
+    harm; `every_second()` is called as its name says."""
 
-    def __init__(self, watchdog, reset, make_safe):
+    def __init__(self, watchdog, reset, make_safe, every_second):
         self.crashes = 0
         self._watchdog = watchdog
         self._reset = reset
         self._make_safe = make_safe
+        self._every_second = every_second
         self._watched = []
 
     def add(self, name, start, limit_ms=None):
@@ -50,6 +51,11 @@ class Supervisor:
                 watched[_TASK] = asyncio.create_task(self._keep(watched))
             while True:
                 self.look()
+                try:
+                    self._every_second()
+                except Exception as error:
+                    sys.print_exception(error)
+                    self.crashes += 1
                 await asyncio.sleep_ms(_LOOK_MS)
         finally:
             self.stop()

@@ -2,4 +2,4 @@
 
 
 class HearthgateError(Exception):
-    """Something a person can mend; its text is a sentence that says what to do. The command prints it without a trace."""
+    """Something a person can mend; its text says what to do. The command prints it without a trace."""

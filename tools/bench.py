@@ -74,7 +74,9 @@ def _number(value: float) -> str:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """The command."""
-    parser = argparse.ArgumentParser(prog="tools/bench", description=__doc__.split("\n\n", maxsplit=1)[0] if __doc__ else "")
+    parser = argparse.ArgumentParser(
+        prog="tools/bench", description=__doc__.split("\n\n", maxsplit=1)[0] if __doc__ else ""
+    )
     parser.add_argument("--json", action="store_true", help="one JSON object a line")
     parser.add_argument("prefix", nargs="*", help=f"only figures whose names begin so; groups: {', '.join(GROUPS)}")
     options = parser.parse_args(arguments)
@@ -91,7 +93,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
             shown += 1
             if options.json:
                 record = asdict(figure) | {"ratio": figure.ratio}
-                print(json.dumps({k: _rounded(v) if isinstance(v, float) else v for k, v in record.items()}), flush=True)
+                print(
+                    json.dumps({k: _rounded(v) if isinstance(v, float) else v for k, v in record.items()}), flush=True
+                )
             else:
                 print(line(figure), flush=True)
     if not shown:

@@ -71,7 +71,12 @@ def _decode() -> Iterator[Figure]:
     theirs_s = _best_s(lambda: [cbor2.loads(message) for message in beside])
     other = "cbor2.loads of plain CBOR rows"
     yield Figure(
-        "gateway.decode_values_per_s", values / ours_s, "values/s", other, values / theirs_s, "at least 1,000,000, MAC checked"
+        "gateway.decode_values_per_s",
+        values / ours_s,
+        "values/s",
+        other,
+        values / theirs_s,
+        "at least 1,000,000, MAC checked",
     )
     yield Figure("gateway.decode_stored_values_per_s", values / read_s, "values/s", other, values / theirs_s)
 
@@ -93,7 +98,9 @@ async def _broker(folder: Path) -> AsyncIterator[tuple[str, int]]:
         port = int(probe.getsockname()[1])
     settings = folder / "mosquitto.conf"
     # Its default of 1,000 waiting messages drops the rest without a word, and would measure our patience instead.
-    settings.write_text(f"listener {port} 127.0.0.1\nallow_anonymous true\nmax_queued_messages 100000\n", encoding="ascii")
+    settings.write_text(
+        f"listener {port} 127.0.0.1\nallow_anonymous true\nmax_queued_messages 100000\n", encoding="ascii"
+    )
     process = await asyncio.create_subprocess_exec(
         mosquitto, "-c", str(settings), stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.DEVNULL
     )
@@ -120,8 +127,8 @@ def _messages() -> list[bytes]:
 
 
 def _flood(port: int) -> None:
-    """In a process of its own: every board's frames, in the order in which boards would send them, as fast as the broker
-    takes them (paho without asyncio, so that the sender is not what is measured)."""
+    """In a process of its own: every board's frames, in the order in which boards would send them, as fast as they
+    are taken (paho without asyncio, so that the sender is not what is measured)."""
     messages = _messages()
     client = paho.Client(CallbackAPIVersion.VERSION2)
     client.max_inflight_messages_set(200)
@@ -165,7 +172,8 @@ async def _ingest(folder: Path) -> tuple[float, int, int]:
     async with _broker(folder) as (_, port):
         gateway = Gateway(
             Settings(
-                store=Store(path=folder / "bench.sqlite", commit_window_ms=50), broker=Broker(host="127.0.0.1", port=port)
+                store=Store(path=folder / "bench.sqlite", commit_window_ms=50),
+                broker=Broker(host="127.0.0.1", port=port),
             )
         )
         for name in _names():
@@ -216,4 +224,10 @@ def figures() -> Iterator[Figure]:
     beside = f"{broker} to a reader that keeps nothing; here {frames} frames went to disk in {commits} commits"
     values = 60 * len(CHANNELS)
     yield Figure("gateway.ingest_frames_per_s", frames_s, "frames/s", beside, alone_s)
-    yield Figure("gateway.ingest_values_per_s", frames_s * values, "values/s", f"the same, {values} values a frame", alone_s * values)
+    yield Figure(
+        "gateway.ingest_values_per_s",
+        frames_s * values,
+        "values/s",
+        f"the same, {values} values a frame",
+        alone_s * values,
+    )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import zlib
 from collections.abc import Callable, Iterator, Sequence
+from itertools import pairwise
 from typing import Any
 
 import cbor2
@@ -69,7 +70,7 @@ def cbor_map(block: Block, time_s: int) -> bytes:
 
 def deflated_cbor(block: Block, time_s: int) -> bytes:
     """Columns of differences in CBOR, deflated: what a careful engineer does without a coder of his own."""
-    columns = [[col[0], *(b - a for a, b in zip(col, col[1:], strict=False))] for col in zip(*block, strict=True)]
+    columns = [[col[0], *(b - a for a, b in pairwise(col))] for col in zip(*block, strict=True)]
     body = cbor2.dumps([1, BOOT, 1, time_s, START_MS, STEP_MS, columns])
     packer = zlib.compressobj(9, zlib.DEFLATED, -15)
     return packer.compress(body) + packer.flush()
@@ -94,9 +95,7 @@ def sealed_sizes(day: Block, rows_a_frame: int) -> int:
         for row in day[at : at + rows_a_frame]:
             columns.add(row)
         elapsed_ms = at * STEP_MS
-        payload = framer.columns(
-            BOOT, seq, START_S + elapsed_ms // 1000, START_MS + elapsed_ms, STEP_MS, columns
-        )
+        payload = framer.columns(BOOT, seq, START_S + elapsed_ms // 1000, START_MS + elapsed_ms, STEP_MS, columns)
         total += len(mac.seal(b"up", payload))
     return total
 

@@ -111,9 +111,7 @@ async def household(folder: Path, speed: int) -> AsyncIterator[Household]:
     async with contextlib.AsyncExitStack() as stack:
         say("  cloud      a stand-in on this machine, which checks every event's consent")
         token = secrets.token_urlsafe(24)
-        cloud = Cloud(
-            folder / "cloud.sqlite", port=port_or_free(8099), token=token, now=lambda: now_ms() / 1000
-        )
+        cloud = Cloud(folder / "cloud.sqlite", port=port_or_free(8099), token=token, now=lambda: now_ms() / 1000)
         await cloud.start()
         stack.push_async_callback(cloud.close)
         token_file = folder / "cloud.token"
@@ -289,26 +287,34 @@ Try    mosquitto_sub -p {port} -t 'hg/#' -v | xxd    the frames on the wire (pac
 
 
 def _explain(result: dict[str, Any]) -> None:
-    per_value = result["bytes_per_value"]
-    heaps = ", ".join(f"{kind} {free // 1024} KiB" for kind, free in result["heap_free"].items() if free)
-    say(
-        f"""
-The boards sealed {result["frames_sealed"]} frames; the gateway stored {result["frames_stored"]} and dropped {result["frames_duplicate"]} that came again.
-{result["values_stored"]} values in {result["payload_bytes"]} bytes on the wire: {per_value} bytes a value, MAC included.
-Granted: {result["granted"]} values, sent as {result["cloud_events"]} events. Kept at home: {result["withheld"]} values.
-Leaked: {result["leaked"]}. Doubled at the cloud: {result["cloud_duplicates"]}. Unusable: {result["dead_letters"]}.
-Heap free on the boards after {max(filter(None, result["uptime_s"].values()), default=0) // 60} min: {heaps}."""
+    r = result
+    heaps = ", ".join(f"{kind} {free // 1024} KiB" for kind, free in r["heap_free"].items() if free)
+    minutes = max(filter(None, r["uptime_s"].values()), default=0) // 60
+    lines = (
+        f"The boards sealed {r['frames_sealed']} frames; {r['frames_stored']} were stored, "
+        f"and {r['frames_duplicate']} came again and were dropped.",
+        f"{r['values_stored']} values in {r['payload_bytes']} bytes on the wire: "
+        f"{r['bytes_per_value']} bytes a value, MAC included.",
+        f"Granted: {r['granted']} values, sent as {r['cloud_events']} events. Kept at home: {r['withheld']} values.",
+        f"Leaked: {r['leaked']}. Doubled at the cloud: {r['cloud_duplicates']}. Unusable: {r['dead_letters']}.",
+        f"Heap free on the boards after {minutes} min, of 128 KiB: {heaps}.",
     )
+    say("\n" + "\n".join(lines))
 
 
 def _arguments() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="tools/demo", description=__doc__)
     parser.add_argument("--seconds", type=float, default=0, help="stop after so many seconds (default: at Ctrl-C)")
     parser.add_argument(
-        "--speed", type=int, default=10, help="how many times faster than life the household runs (1 to 1000, default 10)"
+        "--speed",
+        type=int,
+        default=10,
+        help="how many times faster than life the household runs (1 to 1000, default 10)",
     )
     parser.add_argument("--json", action="store_true", help="end with one JSON object on the last line")
-    parser.add_argument("--keep", type=Path, metavar="FOLDER", help="keep databases and logs there (default: thrown away)")
+    parser.add_argument(
+        "--keep", type=Path, metavar="FOLDER", help="keep databases and logs there (default: thrown away)"
+    )
     return parser
 
 

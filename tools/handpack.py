@@ -143,7 +143,7 @@ def _of_order(order: int, residuals: Sequence[int]) -> list[Coding]:
     sizes = [abs(d) - 1 for d in changes]
     alternate = all((a < 0) != (b < 0) for a, b in pairwise(changes))
     size_ks = _two_around(sizes, 14) if any(sizes) else [ALL_ONES]
-    codings = [Coding(DENSE, order, k) for k in _two_around([zigzag(d) for d in residuals], 31)]
+    codings = [Coding(DENSE, order, k) for k in {*_two_around([zigzag(d) for d in residuals], 31), 31}]
     codings += [Coding(SPARSE, order, k, size_k, alternate) for k in _two_around(runs, 7) for size_k in size_ks]
     return codings
 

@@ -156,6 +156,8 @@ def _codings_of_boards() -> Iterator[FrameVector]:
     spike = [0] * 40
     spike[7], spike[20] = 2**22, -(2**21)
     yield FrameVector("escape_of_board", "two spikes in noise: escapes", [[v + i % 3 for i, v in enumerate(spike)]])
+    wire = [(LOW, HIGH, HIGH - 1, LOW, LOW + 1, HIGH, LOW, LOW + 2)[i % 8] for i in range(60)]
+    yield FrameVector("loose_wire", "between its ends and small steps: no k but 31 fits both", [wire])
     for width in range(1, 31):
         u = [2**width - 1 - (i % 2 if width > 1 else 0) for i in range(6)]
         yield FrameVector(f"width_{width}", f"differences whose zigzag form takes {width} bits", [_walk(u)])

@@ -34,7 +34,7 @@ SOURCE_HEAP_KIB: Final = 256
 WORLD: Final = ROOT / "boards" / "sim" / "sim_world.py"
 """What a world's process runs, beside the board's own modules."""
 
-REMOTE: Final = (ROOT / "boards" / "sim" / "sim_remote.py", ROOT / "boards" / "sim" / "sim_drivers.py")
+REMOTE: Final = ROOT / "boards" / "sim" / "sim_remote.py"
 """The drivers of a board whose world runs beside it."""
 
 _CONSOLE_LINES: Final = 200
@@ -44,8 +44,8 @@ _ARCHITECTURES: Final = {1: "x86", 2: "x64"}
 _SOURCES: Final = ("main.py",)
 """MicroPython starts main.py, and never main.mpy."""
 
-_NATIVE_SOURCES: Final = ("bitpack.py",)
-"""Modules with native code: precompiled only for a machine that is known."""
+_NATIVE_SOURCES: Final = ("bitpack.py", "plain.py")
+"""Native code, and what runs its source as plain Python: precompiled only for a machine that is known."""
 
 
 class BoardError(Exception):
@@ -82,7 +82,7 @@ class VirtualBoard:
         self.console: deque[str] = deque(maxlen=_CONSOLE_LINES)
         self.restarts = 0
         self._heap_kib = heap_kib
-        self._json = {
+        self._json: dict[str, Any] = {
             "device": device,
             "key_hex": key if isinstance(key, str) else key.hex(),
             "name": name,
@@ -237,8 +237,8 @@ def flash(board_name: str, workdir: Path, **values: Any) -> bool:
     table = boardfile.to_board_json(board, **values)
     drivers = board.driver_files()
     if table["sim"] and "world" in table["sim"]:
-        table["drivers"] = REMOTE[0].stem
-        drivers = list(REMOTE)
+        table["drivers"] = REMOTE.stem
+        drivers = [REMOTE]
     workdir.mkdir(parents=True, exist_ok=True)
     for old in (*workdir.glob("*.py"), *workdir.glob("*.mpy")):
         old.unlink()

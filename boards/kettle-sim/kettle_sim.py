@@ -108,7 +108,7 @@ class Heater:
 
 def open_drivers(board, clock):
     """The drivers of one emulated kettle, by name, and the task that lives in it."""
-    from sim_drivers import Input, Player, Sensor  # noqa: PLC0415 - a world alone needs no asyncio
+    from sim_drivers import Input, Player, Sensor
 
     sim = board.get("sim") or {}
     world = World(sim.get("seed", 1))

@@ -35,8 +35,8 @@ class BuiltinBroker:
             await self._broker.start()
         except (AMQTTError, OSError) as why:
             raise BrokerError(
-                f"the built-in broker cannot listen on {self.host}:{self.port}: {why.__cause__ or why}. Is another broker "
-                "running there? Stop it, use it (builtin = false), or set another [broker] port."
+                f"the built-in broker cannot listen on {self.host}:{self.port}: {why.__cause__ or why}. Is another "
+                "broker running there? Stop it, use it (builtin = false), or set another [broker] port."
             ) from why
 
     async def close(self) -> None:

@@ -31,8 +31,8 @@ def examine(topic: str, message: bytes, devices: Mapping[str, Device], now_ms: i
             return _frame(device, topic, message, payload, now_ms)
         if what == "birth":
             return SealedBirth(device.id, topic, decode_birth(payload), payload, now_ms)
-        _, online = decode_state(payload)
-        return StateChange(device.id, online, now_ms)
+        boot, online = decode_state(payload)
+        return StateChange(device.id, boot, online, now_ms)
     except WireError as why:
         return DeadLetter(topic, message, why.reason, str(why), now_ms)
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import sqlite3
 from collections.abc import Callable, Mapping
 
 from gateway.app.examine import examine
@@ -46,6 +47,8 @@ class Ingest:
         self._revision = -1
         self._acks: dict[int, dict[int, int]] = {}
         self._idle = asyncio.Event()
+        self.trouble: str | None = None
+        self.retry_s = 2.0
         self._idle.set()
 
     async def deliver(self, message: Message) -> None:
@@ -58,7 +61,7 @@ class Ingest:
         while True:
             batch = [await self._queue.get()]
             await self._gather(batch)
-            done = await self._store(self._commit, batch)
+            done = await self._committed(batch)
             await self._ack(done)
             self._on_commit(done)
             if self._queue.empty():
@@ -83,6 +86,20 @@ class Ingest:
                 batch.append(await asyncio.wait_for(self._queue.get(), min(left_s, _SHORT_WINDOW_S)))
             except TimeoutError:
                 continue
+
+    async def _committed(self, batch: list[Message]) -> frames.Committed:
+        """Commit a batch, however long the disk is full: nothing of it is acked before, and no more is taken."""
+        while True:
+            try:
+                done = await self._store(self._commit, batch)
+            except sqlite3.OperationalError as why:
+                if self.trouble is None:
+                    log.exception("cannot store. Free some space; the boards keep what is not stored.")
+                self.trouble = f"cannot store: {why}"
+                await asyncio.sleep(self.retry_s)
+            else:
+                self.trouble = None
+                return done
 
     def _commit(self, batch: list[Message]) -> frames.Committed:
         revision = self._db.revision("devices")

@@ -55,7 +55,9 @@ class Broker(_Section):
     user: str | None = None
     password_file: Path | None = None
     ca: Path | None = Field(None, description="CA of the broker's certificate; setting it turns TLS on")
-    builtin: bool = Field(False, description="run a broker inside the gateway (for a first try, not for a house)")
+    builtin: bool = Field(
+        default=False, description="run a broker inside the gateway (for a first try, not for a house)"
+    )
 
 
 class Console(_Section):
@@ -117,9 +119,7 @@ class SinkSettings(_Section):
 class Settings(BaseSettings):
     """Everything that a person can set. Environment variables such as HEARTHGATE_BROKER__HOST win over the file."""
 
-    model_config = SettingsConfigDict(
-        env_prefix="HEARTHGATE_", env_nested_delimiter="__", extra="forbid", frozen=True
-    )
+    model_config = SettingsConfigDict(env_prefix="HEARTHGATE_", env_nested_delimiter="__", extra="forbid", frozen=True)
 
     timezone: str = Field(default_factory=machine_timezone)
     store: Store = Store()

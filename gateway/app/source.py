@@ -1,4 +1,4 @@
-"""Where messages come from and acks go to: MQTT through aiomqtt. Narrow, so that serial or a stream can take its place."""
+"""Where messages come from and acks go to: MQTT through aiomqtt. Narrow, so that a stream can take its place."""
 
 import asyncio
 import logging
@@ -52,7 +52,9 @@ class BrokerAddress:
 class MqttSource:
     """MQTT 3.1.1 with QoS 1. aiomqtt acknowledges a message before we see it: only our own `ack` means stored."""
 
-    def __init__(self, address: BrokerAddress, *, client_id: str = "hearthgate", backoff: Backoff | None = None) -> None:
+    def __init__(
+        self, address: BrokerAddress, *, client_id: str = "hearthgate", backoff: Backoff | None = None
+    ) -> None:
         self._address = address
         self._client_id = client_id
         self._backoff = backoff or Backoff(first_s=0.5, most_s=30.0)

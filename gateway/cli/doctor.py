@@ -11,6 +11,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import Enum
+from pathlib import Path
 from urllib.parse import urlsplit
 
 import aiomqtt
@@ -90,7 +91,7 @@ def _machine() -> Iterator[Finding]:
             Verdict.BAD, "the clock of this machine is wrong", "turn on time sync: sudo timedatectl set-ntp true"
         )
     micropython = shutil.which(
-        "micropython", path=os.pathsep.join([os.path.dirname(sys.executable), os.environ["PATH"]])
+        "micropython", path=os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
     )
     if micropython:
         yield Finding(Verdict.FINE, f"micropython for emulated boards: {micropython}")

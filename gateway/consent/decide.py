@@ -11,11 +11,12 @@ from gateway.consent.vocabulary import FINEST_FIRST, Granularity
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """What `decide` needs to know of a reading: whose, of what kind, measured when (Unix ms)."""
+    """What `decide` needs to know of a reading: whose, of what kind, measured when (Unix ms; None where nobody knows,
+    because the board had no clock)."""
 
     device: str
     category: str
-    time_ms: int
+    time_ms: int | None
     is_event: bool
 
 
@@ -27,6 +28,7 @@ class Reason(StrEnum):
     EXPIRED = "expired"
     NOT_STARTED = "not_started"
     BEFORE_GRANT = "before_grant"
+    NO_CLOCK = "no_clock"
     OUTSIDE_HOURS = "outside_hours"
     NOT_AN_EVENT = "not_an_event"
 
@@ -36,6 +38,7 @@ _NEAREST_FIRST = (
     Reason.NOT_AN_EVENT,
     Reason.OUTSIDE_HOURS,
     Reason.BEFORE_GRANT,
+    Reason.NO_CLOCK,
     Reason.NOT_STARTED,
     Reason.EXPIRED,
     Reason.REVOKED,
@@ -97,10 +100,15 @@ def _refusal(reading: Reading, recipient: str, purpose: str, grant: Grant, now_m
         return Reason.NO_GRANT
     if grant.revoked_ms is not None:
         return Reason.REVOKED
-    if now_ms >= grant.expiry_ms or reading.time_ms >= grant.expiry_ms:
+    if now_ms >= grant.expiry_ms:
         return Reason.EXPIRED
     if now_ms < grant.start_ms:
         return Reason.NOT_STARTED
+    if reading.time_ms is None:
+        # It may have been measured before the grant: a board can keep what it measured for days.
+        return Reason.NO_CLOCK
+    if reading.time_ms >= grant.expiry_ms:
+        return Reason.EXPIRED
     if reading.time_ms < grant.start_ms:
         return Reason.BEFORE_GRANT
     if grant.hours is not None and not grant.hours.contain(reading.time_ms):

@@ -9,7 +9,8 @@ from gateway.forward import cloudevent
 from gateway.forward.sharing import Series
 from gateway.store.database import Database
 
-# A bucket whose device fell silent is closed this long after its end.
+# A bucket whose device fell silent is closed this long after its end, and after the last that came for it: a board that
+# comes back after hours fills the buckets of those hours first.
 GRACE_MS = 3_600_000
 
 
@@ -60,7 +61,7 @@ class Closed:
         )
 
 
-def add(db: Database, sink: str, series: Series, closed_until_ms: int) -> int:
+def add(db: Database, sink: str, series: Series, closed_until_ms: int, now_ms: int) -> int:
     """Add a series to its buckets; return how many readings came too late (their bucket was sent). In a transaction."""
     length_ms = series.grant.granularity.bucket_ms
     if length_ms is None:
@@ -77,9 +78,12 @@ def add(db: Database, sink: str, series: Series, closed_until_ms: int) -> int:
     channel = series.channel
     for start_ms, values in by_start.items():
         db.connection.execute(
-            "INSERT INTO bucket VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) "
-            "ON CONFLICT (sink, grant_id, device_id, channel, start_ms) DO UPDATE SET n = n + excluded.n, "
-            "total = total + excluded.total, low = min(low, excluded.low), high = max(high, excluded.high)",
+            "INSERT INTO bucket VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) "
+            "ON CONFLICT (sink, grant_id, device_id, channel, start_ms, unit, num, den) DO UPDATE SET "
+            "touched_ms = excluded.touched_ms, n = n + excluded.n, total = total + excluded.total, "
+            "low = min(low, excluded.low), high = max(high, excluded.high), "
+            # the less certain of the times in it
+            "time_label = CASE WHEN 'placed' IN (time_label, excluded.time_label) THEN 'placed' ELSE 'measured' END",
             (
                 sink,
                 series.grant.id,
@@ -98,6 +102,7 @@ def add(db: Database, sink: str, series: Series, closed_until_ms: int) -> int:
                 max(values),
                 channel.num,
                 channel.den,
+                now_ms,
             ),
         )
     return late
@@ -105,21 +110,34 @@ def add(db: Database, sink: str, series: Series, closed_until_ms: int) -> int:
 
 def take_closed(db: Database, sink: str, horizon_ms: dict[int, int], now_ms: int) -> list[Closed]:
     """Take the complete buckets out: those that end at or before the time up to which their device's frames were read,
-    and those whose device has been silent for GRACE_MS. In a transaction."""
+    and those for which nothing has come for GRACE_MS. In a transaction."""
     rows = db.connection.execute(
         "SELECT grant_id, device_id, device, channel, granularity, purpose, category, unit, time_label, "
-        "start_ms, end_ms, n, total, low, high, num, den FROM bucket JOIN device ON device.id = bucket.device_id "
-        "WHERE sink = ? ORDER BY start_ms, device_id, channel",
+        "start_ms, end_ms, n, total, low, high, num, den, touched_ms "
+        "FROM bucket JOIN device ON device.id = bucket.device_id "
+        "WHERE sink = ? ORDER BY start_ms, device_id, channel, unit, num, den",
         (sink,),
     ).fetchall()
     closed = []
     for row in rows:
-        bucket = Closed(*row)
-        if bucket.end_ms <= horizon_ms.get(bucket.device_id, 0) or bucket.end_ms + GRACE_MS <= now_ms:
+        *fields, touched_ms = row
+        bucket = Closed(*fields)
+        silent = max(bucket.end_ms, touched_ms) + GRACE_MS <= now_ms
+        if silent or bucket.end_ms <= horizon_ms.get(bucket.device_id, 0):
             closed.append(bucket)
             db.connection.execute(
-                "DELETE FROM bucket WHERE sink = ? AND grant_id = ? AND device_id = ? AND channel = ? AND start_ms = ?",
-                (sink, bucket.grant_id, bucket.device_id, bucket.channel, bucket.start_ms),
+                "DELETE FROM bucket WHERE sink = ? AND grant_id = ? AND device_id = ? AND channel = ? AND start_ms = ? "
+                "AND unit = ? AND num = ? AND den = ?",
+                (
+                    sink,
+                    bucket.grant_id,
+                    bucket.device_id,
+                    bucket.channel,
+                    bucket.start_ms,
+                    bucket.unit,
+                    bucket.num,
+                    bucket.den,
+                ),
             )
     return closed
 

@@ -7,6 +7,9 @@ from pathlib import Path
 
 from gateway.forward.sink import Retry
 
+_TAIL_BYTES = 65_536
+_BEGINNING = b'{"specversion":"1.0"'  # of every event that cloudevent.py builds
+
 
 class FileSink:
     """Appends one event a line to `path`; beyond `max_bytes` the file becomes path.1, path.2 … up to `keep`."""
@@ -31,9 +34,9 @@ class FileSink:
         size = self._path.stat().st_size if self._path.exists() else 0
         if size and size + len(data) > self._max_bytes:
             self._rotate()
-        fd = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+        fd = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)
         try:
-            before = os.lseek(fd, 0, os.SEEK_END)
+            before = _drop_half_line(fd)
             try:
                 view = memoryview(data)
                 while view:
@@ -51,3 +54,20 @@ class FileSink:
             newer = self._path.with_name(f"{self._path.name}.{number - 1}") if number > 1 else self._path
             if newer.exists():
                 newer.replace(older)
+
+
+def _drop_half_line(fd: int) -> int:
+    """Cut off half an event that a power cut left at the end (it was not confirmed, and is sent again); return the
+    file's size. What is not ours is not cut: it gets the end of line that it lacks."""
+    size = start = os.lseek(fd, 0, os.SEEK_END)
+    tail = b""
+    while start > 0 and b"\n" not in tail:
+        end, start = start, max(0, start - _TAIL_BYTES)
+        tail = os.pread(fd, end - start, start) + tail
+    half = tail[tail.rfind(b"\n") + 1 :]
+    if not half:
+        return size
+    if half.startswith(_BEGINNING[: len(half)]):
+        os.ftruncate(fd, size - len(half))
+        return size - len(half)
+    return size + os.write(fd, b"\n")

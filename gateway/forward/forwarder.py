@@ -3,10 +3,9 @@
 import asyncio
 import logging
 import time
-from collections.abc import Sequence
 
 from gateway.forward.backoff import Backoff
-from gateway.forward.queue import MAX_BATCH, Queued, SinkQueue
+from gateway.forward.queue import MAX_BATCH, SinkQueue
 from gateway.forward.sink import Rejected, Retry, Sink
 from gateway.store.thread import StoreThread
 
@@ -25,6 +24,7 @@ class Forwarder:
         self._backoff = backoff or Backoff()
         self._wake = asyncio.Event()
         self._not_before = 0.0
+        self._most = MAX_BATCH
         self.trouble: str | None = None
 
     @property
@@ -41,7 +41,14 @@ class Forwarder:
         try:
             while True:
                 self._wake.clear()
-                busy = await self.step()
+                try:
+                    busy = await self.step()
+                except Exception as why:
+                    # A full disk or a fault of ours in one sink must not end the others: wait, and try again.
+                    log.exception("sink %s failed; it tries again", self.name)
+                    self.trouble = f"{type(why).__name__}: {why}"
+                    await asyncio.sleep(self._backoff.next_s())
+                    continue
                 if not busy:
                     await self._rest()
         finally:
@@ -55,11 +62,12 @@ class Forwarder:
         return await self._send() or more
 
     async def _send(self) -> bool:
-        batch = await self._store(self.queue.take)
+        most = self._most
+        batch = await self._store(self.queue.take, most)
         if not batch:
             return False
         try:
-            await self._deliver(batch)
+            await self._sink.send([event.body for event in batch])
         except Retry as why:
             wait_s = self._backoff.next_s(why.after_s)
             self._not_before = time.monotonic() + wait_s
@@ -67,26 +75,21 @@ class Forwarder:
                 log.warning("sink %s: %s. What was granted waits here and is sent again.", self.name, why)
             self.trouble = str(why)
             return False
+        except Rejected as why:
+            if len(batch) > 1:
+                # The event at fault is found by halving; what is sent next is asked about again like anything else.
+                self._most = len(batch) // 2
+                return True
+            log.warning("sink %s refuses an event for good (%s); it is counted and left out", self.name, why)
+            await self._store(self.queue.rejected, batch[0])
+        else:
+            await self._store(self.queue.delivered, batch)
         if self.trouble is not None:
             log.info("sink %s takes events again", self.name)
         self.trouble = None
         self._backoff.reset()
-        return len(batch) == MAX_BATCH
-
-    async def _deliver(self, batch: Sequence[Queued]) -> None:
-        """Send a batch; where the sink refuses it, halve it until the one event at fault is found and set aside."""
-        try:
-            await self._sink.send([event.body for event in batch])
-        except Rejected as why:
-            if len(batch) == 1:
-                log.error("sink %s refuses an event for good (%s); it is counted and left out", self.name, why)
-                await self._store(self.queue.rejected, batch[0])
-                return
-            middle = len(batch) // 2
-            await self._deliver(batch[:middle])
-            await self._deliver(batch[middle:])
-            return
-        await self._store(self.queue.delivered, batch)
+        self._most = min(2 * most, MAX_BATCH)
+        return len(batch) == most
 
     async def _rest(self) -> None:
         wait_s = _IDLE_S

@@ -43,8 +43,10 @@ class HttpsSink:
             ) as answer:
                 await answer.content.read(65_536)
                 status, retry_after = answer.status, answer.headers.get("Retry-After")
+        except TimeoutError as why:
+            raise Retry(f"{self.url} cannot be reached: no answer within {_TIMEOUT_S:g} s") from why
         except (aiohttp.ClientError, OSError) as why:
-            raise Retry(f"{self.url} cannot be reached: {why or type(why).__name__}") from why
+            raise Retry(f"{self.url} cannot be reached: {str(why) or type(why).__name__}") from why
         self.bytes_sent += len(body)
         if 200 <= status < 300:
             return
@@ -64,7 +66,7 @@ def retry_after_s(header: str | None, now: datetime | None = None) -> float | No
     if header is None:
         return None
     text = header.strip()
-    if text.isdecimal():
+    if text.isascii() and text.isdecimal():
         return float(text[:9])
     try:
         at = parsedate_to_datetime(text)

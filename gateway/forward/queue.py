@@ -15,6 +15,8 @@ from gateway.store.frames import FrameReader, StoredFrame
 # Beyond this many events the cursor waits: the frames themselves are the queue, and they are smaller.
 MAX_OUTBOX = 5_000
 _FRAMES_A_FILL = 200
+# How far ahead of its decisions a sink looks for the frame before the next one.
+MAX_PARKED = 5_000
 MAX_BATCH = 500
 
 
@@ -23,6 +25,7 @@ class Queued:
     """One event that may be sent now."""
 
     id: int
+    grant_id: str
     body: str
 
 
@@ -52,23 +55,27 @@ class SinkQueue:
             sql.execute("INSERT OR IGNORE INTO sink VALUES (?, ?)", (name, newest))
 
     def fill(self) -> bool:
-        """Decide on the next frames; True if there may be more at once."""
-        sql = self._db.connection
-        (waiting,) = sql.execute("SELECT count(*) FROM outbox WHERE sink = ?", (self.name,)).fetchone()
+        """Decide on the next frames; True if there may be more at once.
+
+        The cursor runs ahead, and what it passes is parked until it is decided on: so a board's frames are taken in the
+        order of their numbers, in whatever order they came and however far behind this sink is.
+        """
+        waiting = self.depth()
         if waiting >= MAX_OUTBOX:
             return False
-        (cursor,) = sql.execute("SELECT cursor FROM sink WHERE name = ?", (self.name,)).fetchone()
-        unparked = self._reader.parked(self.name, _FRAMES_A_FILL)
-        fresh, waiting_ids, newest = self._reader.after(cursor, _FRAMES_A_FILL)
-        if not unparked and newest == cursor:
+        if not self.backlog():
             return self._close_buckets() > 0
-        frames = sorted(unparked + fresh, key=lambda f: (f.device_id, f.frame.boot, f.seq))
         withheld: Counter[Reason] = Counter()
-        late = 0
-        with self._db.transaction():
+        late = decided = 0
+        with self._db.transaction() as sql:
+            self._park()
             index = self._register.index()
             now_ms = self._now_ms()
-            for frame in frames:
+            for frame in self._reader.parked(self.name, _FRAMES_A_FILL):
+                if waiting >= MAX_OUTBOX:
+                    break
+                sql.execute("DELETE FROM parked WHERE sink = ? AND frame_id = ?", (self.name, frame.id))
+                decided += 1
                 if not frame.birth.fits(frame.frame):
                     self._db.count("frames_not_of_birth")
                     continue
@@ -76,19 +83,30 @@ class SinkQueue:
                 for series in share(frame, self.recipient, self._purposes, index, now_ms, withheld):
                     if series.grant.granularity.bucket_ms is None:
                         self._enqueue_readings(series)
+                        waiting += 1
                     else:
-                        late += buckets.add(self._db, self.name, series, until_ms)
+                        late += buckets.add(self._db, self.name, series, until_ms, now_ms)
                     self._db.count("granted", len(series.values))
                 self._advance(frame, now_ms)
-            sql.executemany("INSERT OR IGNORE INTO parked VALUES (?, ?)", [(self.name, id_) for id_ in waiting_ids])
-            sql.executemany(
-                "DELETE FROM parked WHERE sink = ? AND frame_id = ?", [(self.name, frame.id) for frame in unparked]
-            )
-            sql.execute("UPDATE sink SET cursor = ? WHERE name = ?", (newest, self.name))
             self._count_withheld(withheld)
             self._db.count("late", late)
         self._close_buckets()
-        return newest - cursor >= _FRAMES_A_FILL or len(unparked) >= _FRAMES_A_FILL
+        return decided > 0
+
+    def _park(self) -> None:
+        """Move the cursor on, not further than MAX_PARKED frames ahead. In a transaction."""
+        sql = self._db.connection
+        room = MAX_PARKED - self._reader.parked_ready(self.name)
+        (cursor,) = sql.execute("SELECT cursor FROM sink WHERE name = ?", (self.name,)).fetchone()
+        newest = sql.execute(
+            "SELECT max(id) FROM (SELECT id FROM frame WHERE id > ? ORDER BY id LIMIT ?)", (cursor, max(room, 0))
+        ).fetchone()[0]
+        if newest is not None:
+            sql.execute(
+                "INSERT OR IGNORE INTO parked SELECT ?, id FROM frame WHERE id > ? AND id <= ?",
+                (self.name, cursor, newest),
+            )
+            sql.execute("UPDATE sink SET cursor = ? WHERE name = ?", (newest, self.name))
 
     def take(self, most: int = MAX_BATCH) -> list[Queued]:
         """The next events to send. Each is asked about again, now: what may no longer leave is dropped here."""
@@ -119,7 +137,7 @@ class SinkQueue:
             ]
             refusal = next((a.reason for a in answers if not isinstance(a, Share)), None)
             if refusal is None and grant is not None and grant.granularity.value == granularity:
-                allowed.append(Queued(id_, body))
+                allowed.append(Queued(id_, grant_id, body))
             else:
                 withheld[refusal or Reason.NO_GRANT] += 1
                 dropped.append(id_)
@@ -143,16 +161,18 @@ class SinkQueue:
         return int(n)
 
     def backlog(self) -> int:
-        """Frames that this sink has not decided on yet."""
+        """Frames that this sink could decide on and has not yet."""
         (n,) = self._db.connection.execute(
             "SELECT coalesce((SELECT max(id) FROM frame), 0) - cursor FROM sink WHERE name = ?", (self.name,)
         ).fetchone()
-        return max(0, int(n))
+        return max(0, int(n)) + self._reader.parked_ready(self.name)
 
     def _remove(self, events: Sequence[Queued], counter: str) -> None:
         with self._db.transaction() as sql:
             sql.executemany("DELETE FROM outbox WHERE id = ?", [(event.id,) for event in events])
             self._db.count(counter, len(events))
+            for grant_id, n in Counter(event.grant_id for event in events).items():
+                self._db.count(f"{counter}.{grant_id}", n)
 
     def _enqueue_readings(self, series: Series) -> None:
         frame, channel = series.frame, series.channel
@@ -181,7 +201,7 @@ class SinkQueue:
         )
         self._insert(
             event_id, series.grant.id, frame.device, channel.category, series.grant.purpose,
-            series.grant.granularity.value, series.is_event, series.time_ms, series.last_ms, body,
+            series.grant.granularity.value, int(series.is_event), series.time_ms, series.last_ms, body,
         )  # fmt: skip
 
     def _close_buckets(self) -> int:
@@ -194,10 +214,16 @@ class SinkQueue:
             closed = buckets.take_closed(self._db, self.name, horizons, self._now_ms())
             index = self._register.index()
             for bucket in closed:
+                # Also where the board had fallen silent: what it says later of that time is late, and never a second
+                # aggregate with the name of the first.
+                self._move_horizon(bucket.device_id, bucket.end_ms)
                 grant = index.by_id.get(bucket.grant_id)
                 if grant is None or grant.revoked_ms is not None:
                     continue
-                event_id = self._names.event("bucket", bucket.grant_id, bucket.device, bucket.channel, bucket.start_ms)
+                event_id = self._names.event(
+                    "bucket", bucket.grant_id, bucket.device, bucket.channel, bucket.start_ms,
+                    bucket.unit, bucket.num, bucket.den,
+                )  # fmt: skip
                 # An aggregate is asked about with the times of what is in it, so that a bucket in which the grant
                 # began or ends is not refused for the part that was never in it.
                 first_ms = max(bucket.start_ms, grant.start_ms)
@@ -206,20 +232,20 @@ class SinkQueue:
                     first_ms = last_ms = _inside(grant.hours.contain, first_ms, last_ms)
                 self._insert(
                     event_id, grant.id, bucket.device, bucket.category, bucket.purpose, bucket.granularity,
-                    False, first_ms, last_ms, bucket.to_event(event_id, self._names, grant),
+                    0, first_ms, last_ms, bucket.to_event(event_id, self._names, grant),
                 )  # fmt: skip
         return len(closed)
 
     def _insert(
         self, event_id: str, grant_id: str, device: str, category: str, purpose: str, granularity: str,
-        is_event: bool, first_ms: int, last_ms: int, body: str,
+        is_event: int, first_ms: int, last_ms: int, body: str,
     ) -> None:  # fmt: skip
         self._db.connection.execute(
             "INSERT OR IGNORE INTO outbox (sink, event_id, grant_id, device, category, purpose, granularity, is_event, "
             "first_ms, last_ms, body) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             (
                 self.name, event_id, grant_id, device, category, purpose, granularity,
-                int(is_event), first_ms, last_ms, body,
+                is_event, first_ms, last_ms, body,
             ),
         )  # fmt: skip
 
@@ -235,11 +261,13 @@ class SinkQueue:
         if frame.frame.events:
             return
         start_ms, _ = frame.start()
-        until_ms = min(start_ms + frame.frame.rows * frame.frame.step_ms, now_ms)
+        self._move_horizon(frame.device_id, min(start_ms + frame.frame.rows * frame.frame.step_ms, now_ms))
+
+    def _move_horizon(self, device_id: int, until_ms: int) -> None:
         self._db.connection.execute(
             "INSERT INTO horizon VALUES (?, ?, ?) ON CONFLICT (sink, device_id) "
             "DO UPDATE SET until_ms = max(until_ms, excluded.until_ms)",
-            (self.name, frame.device_id, until_ms),
+            (self.name, device_id, until_ms),
         )
 
     def _count_withheld(self, withheld: Counter[Reason]) -> None:

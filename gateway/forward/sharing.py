@@ -12,7 +12,7 @@ from gateway.wire.birth import Channel, ValueKind
 
 @dataclass(frozen=True, slots=True)
 class Series:
-    """Consecutive readings of one channel in one frame, shared under one grant. `first_row` is the index in the frame."""
+    """Consecutive readings of one channel in a frame, shared under one grant. `first_row` is the index in the frame."""
 
     frame: StoredFrame
     index: int
@@ -68,7 +68,8 @@ def share(
             continue
         runs: dict[str, Series] = {}
         for row, time_ms, value in source.readings:
-            reading = Reading(frame.device, channel.category, time_ms, source.is_event)
+            known_ms = None if label == "arrival" else time_ms
+            reading = Reading(frame.device, channel.category, known_ms, source.is_event)
             refusals: list[Reason] = []
             for purpose, candidates in asked:
                 answer = decide(reading, recipient, purpose, candidates, now_ms)
@@ -95,7 +96,8 @@ def _sources(frame: StoredFrame, start_ms: int) -> Iterable[_Source]:
     if body.events:
         for row, event in enumerate(body.events):
             channel = frame.birth.channels[event.channel]
-            yield _Source(event.channel, channel, True, [(row, start_ms + event.offset_ms, event.value)])
+            readings = [(row, start_ms + event.offset_ms, event.value)]
+            yield _Source(event.channel, channel, is_event=True, readings=readings)
         return
     for (index, channel), column in zip(frame.birth.series, body.columns, strict=True):
         step_ms = body.step_ms

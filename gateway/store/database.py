@@ -25,24 +25,30 @@ class Database:
             path.parent.mkdir(parents=True, exist_ok=True)
             new = not path.exists()
             self.connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=10)
-            if new:
-                path.chmod(0o600)  # it holds the devices' keys
-            self._open()
+            try:
+                if new:
+                    path.chmod(0o600)  # it holds the devices' keys
+                self._open()
+            except BaseException:
+                self.connection.close()
+                raise
         except (sqlite3.DatabaseError, OSError) as why:
             raise StoreError(f"{path}: {why}. Check the folder's owner and free space, or move the file away.") from why
 
     def _open(self) -> None:
         db = self.connection
-        db.execute("PRAGMA journal_mode=WAL")
-        db.execute("PRAGMA synchronous=FULL")
-        db.execute("PRAGMA foreign_keys=ON")
+        # Asked before anything is set: another program's file stays as it is, down to its journal mode.
         (application,) = db.execute("PRAGMA application_id").fetchone()
         (version,) = db.execute("PRAGMA user_version").fetchone()
-        if application not in (0, APPLICATION_ID) or (application == 0 and version):
+        (tables,) = db.execute("SELECT count(*) FROM sqlite_master").fetchone()
+        if application != APPLICATION_ID and (application or version or tables):
             raise StoreError(f"{self.path} is another program's database; name a different file under [store] path.")
         steps = migrations()
         if version > len(steps):
             raise StoreError(f"{self.path} was written by a newer Hearthgate (schema {version}); update this one.")
+        db.execute("PRAGMA journal_mode=WAL")
+        db.execute("PRAGMA synchronous=FULL")
+        db.execute("PRAGMA foreign_keys=ON")
         for number, sql in enumerate(steps[version:], start=version + 1):
             with self.transaction():
                 # executescript would commit first; statements are split by SQLite's own rule
@@ -66,10 +72,11 @@ class Database:
         self.connection.execute("BEGIN IMMEDIATE")
         try:
             yield self.connection
+            self.connection.execute("COMMIT")
         except BaseException:
-            self.connection.execute("ROLLBACK")
+            if self.connection.in_transaction:  # SQLite itself rolls back where the disk is full
+                self.connection.execute("ROLLBACK")
             raise
-        self.connection.execute("COMMIT")
 
     def revision(self, what: str) -> int:
         """How often `what` ("grants", "devices") was changed, by whomever: what is kept in memory hangs on it."""

@@ -12,7 +12,7 @@ from gateway.wire.birth import Birth, decode_birth
 from gateway.wire.cose import split
 from gateway.wire.frame import Frame, decode
 
-MAX_DEAD_LETTERS = 10_000
+MAX_DEAD_LETTERS = 10_000  # of each kind: with a right MAC, and of strangers
 _STRAY_BYTES = 4096
 
 
@@ -46,6 +46,7 @@ class StateChange:
     """A device says (or the broker says for it) that it is online or not."""
 
     device_id: int
+    boot: int
     online: bool
     received_ms: int
 
@@ -87,8 +88,10 @@ def commit(db: Database, batch: Sequence[Incoming]) -> Committed:
                 _birth(db, sql, item, windows, done)
             elif isinstance(item, StateChange):
                 sql.execute(
-                    "UPDATE device SET online = ?, seen_ms = ? WHERE id = ?",
-                    (item.online, item.received_ms, item.device_id),
+                    # one of an earlier boot is an old message that somebody kept
+                    "UPDATE device SET online = ?, seen_ms = ? WHERE id = ? "
+                    "AND ? >= (SELECT coalesce(max(boot), 0) FROM boot WHERE device_id = device.id)",
+                    (item.online, item.received_ms, item.device_id, item.boot),
                 )
             else:
                 _dead(db, sql, item, done)
@@ -128,7 +131,9 @@ def _frame(
         ).fetchone()
         if row and row[0] != item.sealed:
             detail = f"boot {item.boot}, seq {item.seq} is taken by a frame with other bytes"
-            _dead(db, sql, DeadLetter(item.topic, item.sealed, "seq_reused", detail, item.received_ms), done, whole=True)
+            _dead(
+                db, sql, DeadLetter(item.topic, item.sealed, "seq_reused", detail, item.received_ms), done, whole=True
+            )
         else:
             done.duplicates += 1
         return
@@ -179,9 +184,12 @@ def _birth(
             "UPDATE boot SET birth = ?, birth_ms = ? WHERE device_id = ? AND boot = ?",
             (item.payload, item.received_ms, *key),
         )
+        sql.execute("UPDATE device SET seen_ms = ? WHERE id = ?", (item.received_ms, item.device_id))
     elif known != item.payload:
         detail = f"boot {item.birth.boot} was born otherwise; a device may change only with a new boot"
-        _dead(db, sql, DeadLetter(item.topic, item.payload, "birth_changed", detail, item.received_ms), done, whole=True)
+        _dead(
+            db, sql, DeadLetter(item.topic, item.payload, "birth_changed", detail, item.received_ms), done, whole=True
+        )
 
 
 def _dead(db: Database, sql: sqlite3.Connection, item: DeadLetter, done: Committed, *, whole: bool = False) -> None:
@@ -190,7 +198,8 @@ def _dead(db: Database, sql: sqlite3.Connection, item: DeadLetter, done: Committ
     db.count(f"dead_letters.{item.reason}")
     digest = hashlib.sha256(item.topic.encode() + b"\0" + item.payload).digest()
     sql.execute(
-        "INSERT INTO dead_letter (digest, received_ms, topic, reason, detail, size, payload) VALUES (?, ?, ?, ?, ?, ?, ?) "
+        "INSERT INTO dead_letter (digest, received_ms, topic, reason, detail, size, whole, payload) "
+        "VALUES (?, ?, ?, ?, ?, ?, ?, ?) "
         "ON CONFLICT (digest) DO UPDATE SET times = times + 1, received_ms = excluded.received_ms",
         (
             digest,
@@ -199,10 +208,16 @@ def _dead(db: Database, sql: sqlite3.Connection, item: DeadLetter, done: Committ
             item.reason,
             item.detail[:500],
             len(item.payload),
+            whole,
             item.payload if whole else item.payload[:_STRAY_BYTES],
         ),
     )
-    sql.execute("DELETE FROM dead_letter WHERE id <= (SELECT max(id) FROM dead_letter) - ?", (MAX_DEAD_LETTERS,))
+    # Each kind for itself: a stranger on the broker cannot push out what a board of ours was acked for.
+    sql.execute(
+        "DELETE FROM dead_letter WHERE whole = ? AND id <= "
+        "(SELECT id FROM dead_letter WHERE whole = ? ORDER BY id DESC LIMIT 1 OFFSET ?)",
+        (whole, whole, MAX_DEAD_LETTERS),
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -236,6 +251,10 @@ _COLUMNS = (
     "boot.birth, boot.clock_offset_s, boot.upto"
 )
 _JOIN = "frame JOIN device ON device.id = frame.device_id JOIN boot USING (device_id, boot)"
+_PARKED = (
+    "parked JOIN frame ON frame.id = parked.frame_id JOIN device ON device.id = frame.device_id "
+    "JOIN boot USING (device_id, boot) WHERE parked.sink = ? AND boot.birth IS NOT NULL AND boot.upto >= frame.seq"
+)
 _Row = tuple[int, int, str, int, int, int, bytes, bytes | None, int | None, int]
 
 
@@ -255,19 +274,30 @@ class FrameReader:
         return ready, waiting, rows[-1][0] if rows else cursor
 
     def parked(self, sink: str, limit: int) -> list[StoredFrame]:
-        """Frames that this sink had to park and that can be read now."""
+        """The next frames that this sink has parked and that can be read now: first come, first served, but no frame
+        before one of its boot with a lower number."""
+        turn = (
+            "min(frame.id) OVER (PARTITION BY frame.device_id, frame.boot ORDER BY frame.seq "
+            "ROWS BETWEEN CURRENT ROW AND UNBOUNDED FOLLOWING)"
+        )
         rows = self._db.connection.execute(
-            f"SELECT {_COLUMNS} FROM parked JOIN frame ON frame.id = parked.frame_id "
-            "JOIN device ON device.id = frame.device_id JOIN boot USING (device_id, boot) "
-            "WHERE parked.sink = ? AND boot.birth IS NOT NULL AND boot.upto >= frame.seq ORDER BY frame.id LIMIT ?",
+            f"SELECT {_COLUMNS} FROM {_PARKED} ORDER BY {turn}, frame.device_id, frame.boot, frame.seq LIMIT ?",
             (sink, limit),
         ).fetchall()
         return self._sort(rows)[0]
 
+    def parked_ready(self, sink: str) -> int:
+        """How many frames that this sink has parked can be read now."""
+        (n,) = self._db.connection.execute(f"SELECT count(*) FROM {_PARKED}", (sink,)).fetchone()
+        return int(n)
+
     def of_device(self, device_id: int, newest: int) -> list[StoredFrame]:
         """The newest frames of a device that can be read, oldest first."""
         rows = self._db.connection.execute(
-            f"SELECT {_COLUMNS} FROM {_JOIN} WHERE frame.device_id = ? ORDER BY frame.id DESC LIMIT ?", (device_id, newest)
+            # by the index that is there: over a year of frames a thousand times faster than by the order of storing
+            f"SELECT {_COLUMNS} FROM {_JOIN} WHERE frame.device_id = ? "
+            "ORDER BY frame.boot DESC, frame.seq DESC LIMIT ?",
+            (device_id, newest),
         ).fetchall()
         return self._sort(rows[::-1])[0]
 

@@ -17,6 +17,7 @@ _REASONS = {
     Reason.EXPIRED: "the time you allowed was over",
     Reason.NOT_STARTED: "the time you allowed had not begun",
     Reason.BEFORE_GRANT: "it was measured before you allowed it",
+    Reason.NO_CLOCK: "the board had no clock, so it may be from before you allowed it",
     Reason.OUTSIDE_HOURS: "it was outside the hours you allowed",
     Reason.NOT_AN_EVENT: "you allowed only things that happen, not the readings between",
 }

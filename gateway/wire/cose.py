@@ -10,10 +10,11 @@ from gateway.wire.errors import MacError, SizeError
 
 MAX_MESSAGE_BYTES = 65_536
 TAG_BYTES = 8
-OVERHEAD_BYTES = 17
+OVERHEAD_BYTES = 17  # of a payload of 24 to 255 bytes; one less below, one more above
 
 _PROTECTED = b"\xa1\x01\x04"
 _PREFIX = b"\x84\x43" + _PROTECTED + b"\xa0"
+_LEAST_BYTES = len(_PREFIX) + 1 + 1 + TAG_BYTES
 _STRUCTURE = b"\x84\x64MAC0\x43" + _PROTECTED
 
 
@@ -39,7 +40,7 @@ def seal(key: bytes, role: str, payload: bytes) -> bytes:
 
 
 def open_sealed(key: bytes, role: str, message: bytes) -> bytes:
-    """The payload of `message`. Raises SizeError or MacError; reads no more than the envelope before the MAC is right."""
+    """The payload of `message`. Raises SizeError or MacError; reads only the envelope before the MAC is right."""
     payload = split(message)
     if not hmac.compare_digest(message[-TAG_BYTES:], _tag(key, role, payload)):
         raise MacError(f"the MAC does not fit this device's key and the role {role!r}")
@@ -51,7 +52,7 @@ def split(message: bytes) -> bytes:
     n = len(message)
     if n > MAX_MESSAGE_BYTES:
         raise SizeError(f"{n} bytes; at most {MAX_MESSAGE_BYTES} are read")
-    if n < OVERHEAD_BYTES or not message.startswith(_PREFIX):
+    if n < _LEAST_BYTES or not message.startswith(_PREFIX):
         raise MacError("not a COSE_Mac0 with HMAC 256/64")
     first = message[6]
     if 0x40 <= first < 0x58:

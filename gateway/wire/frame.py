@@ -95,7 +95,7 @@ def _events(flat: list[Any]) -> tuple[Event, ...]:
 
 
 def load(payload: bytes, error: type[Exception]) -> list[Any]:
-    """The array of a birth or a state of our version. Raises `error`, or VersionError whatever a later version holds."""
+    """The array of a birth or state of our version. Raises `error`, or VersionError whatever a later version holds."""
     check_version(leading_integers(payload, 1, at=1), error)
     item = read(payload, error)
     if type(item) is not list:

@@ -72,7 +72,7 @@ class Board:
         self.online()
 
     def online(self, *, online: bool = True) -> None:
-        frames.commit(self.gateway.db, [StateChange(self.known.id, online, real_now_ms())])
+        frames.commit(self.gateway.db, [StateChange(self.known.id, 2**32 - 1, online, real_now_ms())])
 
     def measured(self, time_ms: int, table: list[list[int | None]]) -> Committed:
         """One frame of columns, whose first row is of `time_ms`."""

@@ -50,8 +50,11 @@ CREATE TABLE dead_letter (
     detail TEXT NOT NULL,
     size INTEGER NOT NULL,
     times INTEGER NOT NULL DEFAULT 1,
-    payload BLOB NOT NULL                  -- cut off after 4 KiB unless it came with a right MAC
+    whole INTEGER NOT NULL,                -- 1 = came with a right MAC (and, if it is a frame, was acked): kept whole
+    payload BLOB NOT NULL                  -- cut off after 4 KiB unless it is kept whole
 );
+
+CREATE INDEX dead_letter_whole ON dead_letter (whole, id);
 
 CREATE TABLE counter (
     name TEXT PRIMARY KEY,
@@ -74,10 +77,11 @@ CREATE TABLE consent_grant (
 -- Each sink reads the frames at its own pace.
 CREATE TABLE sink (
     name TEXT PRIMARY KEY,
-    cursor INTEGER NOT NULL                -- every frame up to this id was decided on (or is parked)
+    cursor INTEGER NOT NULL                -- every frame up to this id was decided on or is parked
 ) WITHOUT ROWID;
 
--- Frames that a sink's cursor has passed, but that wait for their device's birth or for the frame before them.
+-- Frames that a sink's cursor has passed and that it has not decided on: they wait for room in its outbox, for their
+-- device's birth, or for the frame before them.
 CREATE TABLE parked (
     sink TEXT NOT NULL REFERENCES sink (name),
     frame_id INTEGER NOT NULL REFERENCES frame (id),
@@ -103,7 +107,9 @@ CREATE TABLE bucket (
     high INTEGER NOT NULL,
     num INTEGER NOT NULL,
     den INTEGER NOT NULL,
-    PRIMARY KEY (sink, grant_id, device_id, channel, start_ms)
+    touched_ms INTEGER NOT NULL,           -- when the last of it came
+    -- a new boot may bring another scale: then the bucket has two parts, and two events are sent
+    PRIMARY KEY (sink, grant_id, device_id, channel, start_ms, unit, num, den)
 ) WITHOUT ROWID;
 
 -- Up to which time the series of a device were read for a sink: buckets that end there are complete.

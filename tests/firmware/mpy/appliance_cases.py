@@ -195,6 +195,16 @@ def test_pending_events_are_bounded():
     assert frames[2][3][31][2] == 95
 
 
+def test_no_event_lies_more_than_an_hour_after_its_frame():
+    appliance, clock, sealer = made(step_ms=3600000, quiet_s=86400, report_s=86400)
+    for _ in range(9):
+        appliance.event("heap_free", 1)
+        clock.now += 1800000
+    appliance.seal()
+    offsets = [[offset_ms for _, offset_ms, _ in frame[3]] for frame in sealer.take() if frame[0] == "events"]
+    assert offsets == [[0, 1800000, 3600000]] * 3, offsets
+
+
 def test_an_event_of_a_channel_that_is_not_there_is_nothing():
     appliance, _, sealer = made()
     appliance.event("door_event", 1)

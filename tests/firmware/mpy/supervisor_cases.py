@@ -32,7 +32,13 @@ class Bench:
         self.resets = []
         self.safe = []
         self.time = supervisor.time = Time()
-        self.supervisor = Supervisor(self.watchdog, lambda: self.resets.append(1), lambda: self.safe.append(1))
+        self.seconds = []
+        self.supervisor = Supervisor(
+            self.watchdog,
+            lambda: self.resets.append(1),
+            lambda: self.safe.append(1),
+            lambda: self.seconds.append(1),
+        )
 
 
 async def hang(beat):
@@ -61,6 +67,7 @@ async def test_the_watchdog_is_fed_while_all_check_in():
     task = asyncio.create_task(bench.supervisor.run())
     await asyncio.sleep_ms(5)
     assert bench.watchdog.fed == 1
+    assert bench.seconds == [1]
     bench.time.now = 5000
     assert bench.supervisor.look() == []
     assert bench.watchdog.fed == 2

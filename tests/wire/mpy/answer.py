@@ -1,0 +1,69 @@
+"""Runs on MicroPython with the firmware on its path: answers one request a line (JSON) with one line (JSON).
+
+frame    meaning                  the payload that the firmware's encoder makes
+seal     role, payload            the sealed message
+open     role, sealed             the payload and what it says; every single-bit flip of the message must be refused
+refuse   role, sealed             whether it was refused
+native   -                        whether the native loops are in use
+"""
+
+import json
+import sys
+from binascii import hexlify, unhexlify
+
+import cbor
+import packing
+from frame import Columns, Framer, events_frame
+from mac import Mac0
+
+mac = Mac0(bytes(range(32)))
+
+
+def frame(meaning):
+    boot, seq, time_s, uptime_ms = (meaning[k] for k in ("boot", "seq", "time_s", "uptime_ms"))
+    if "events" in meaning:
+        return events_frame(boot, seq, time_s, uptime_ms, meaning["events"])
+    series = meaning["columns"]
+    rows = len(series[0])
+    columns = Columns(len(series), rows)
+    for i in range(rows):
+        columns.add([column[i] for column in series])
+    return Framer(len(series), rows).columns(boot, seq, time_s, uptime_ms, meaning["step_ms"], columns)
+
+
+def refused(role, sealed):
+    try:
+        mac.open(role, sealed)
+    except ValueError:
+        return True
+    return False
+
+
+def open_and_tamper(role, sealed):
+    payload = mac.open(role, sealed)
+    changed = bytearray(sealed)
+    taken = 0
+    for i in range(8 * len(sealed)):
+        changed[i >> 3] ^= 1 << (i & 7)
+        taken += not refused(role, changed)
+        changed[i >> 3] ^= 1 << (i & 7)
+    for n in range(len(sealed)):
+        taken += not refused(role, sealed[:n])
+    return {"payload": hexlify(payload).decode(), "says": cbor.loads(payload), "taken": taken}
+
+
+def answer(request):
+    what = request["what"]
+    if what == "frame":
+        return {"payload": hexlify(frame(request["meaning"])).decode()}
+    if what == "native":
+        return {"native": not isinstance(packing.bitpack, type)}
+    role = request["role"].encode()
+    if what == "seal":
+        return {"sealed": hexlify(mac.seal(role, unhexlify(request["payload"]))).decode()}
+    sealed = unhexlify(request["sealed"])
+    return open_and_tamper(role, sealed) if what == "open" else {"refused": refused(role, sealed)}
+
+
+for line in sys.stdin:
+    print(json.dumps(answer(json.loads(line))))

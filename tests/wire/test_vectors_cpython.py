@@ -1,0 +1,148 @@
+"""vectors.json under CPython: the gateway reads every message to its meaning, the firmware's own files produce it."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Any
+
+import cbor2
+import pytest
+
+from gateway.wire.birth import decode_birth, encode_birth
+from gateway.wire.cose import open_sealed, seal, split
+from gateway.wire.downlink import decode_state, encode_ack, encode_command
+from gateway.wire.errors import WireError
+from gateway.wire.frame import decode
+from tools import onboard, vectors
+
+VECTORS = vectors.load()
+KEY = bytes.fromhex(VECTORS["key"])
+DECODERS = {"up": decode, "birth": decode_birth, "state": decode_state}
+
+
+def each(section: str) -> pytest.MarkDecorator:
+    return pytest.mark.parametrize("vector", [pytest.param(v, id=v["name"]) for v in VECTORS[section]])
+
+
+def every_message() -> pytest.MarkDecorator:
+    found = [(role, v) for section, role in VECTORS["roles"].items() for v in VECTORS[section]]
+    return pytest.mark.parametrize(("role", "vector"), [pytest.param(r, v, id=f"{r}-{v['name']}") for r, v in found])
+
+
+def test_the_file_is_what_the_code_produces():
+    assert vectors.PATH.read_text(encoding="utf-8") == vectors.text(), "python -m tools.vectors --write"
+
+
+def test_there_are_enough_frames_of_both_kinds():
+    by_board = [v["board"] for v in VECTORS["frames"]]
+    assert by_board.count(True) >= 60
+    assert by_board.count(False) >= 40
+
+
+@each("frames")
+def test_the_gateway_reads_a_frame_to_its_meaning(vector: dict[str, Any]):
+    meaning = vector["meaning"]
+    frame = decode(bytes.fromhex(vector["payload"]))
+    assert [frame.boot, frame.seq] == [meaning["boot"], meaning["seq"]]
+    assert [frame.time_s, frame.uptime_ms, frame.step_ms] == [meaning[k] for k in ("time_s", "uptime_ms", "step_ms")]
+    assert [[e.channel, e.offset_ms, e.value] for e in frame.events] == meaning.get("events", [])
+    assert [list(column) for column in frame.columns] == meaning.get("columns", [])
+    assert frame.rows == (len(meaning["columns"][0]) if "columns" in meaning else 0)
+
+
+@pytest.mark.parametrize("vector", [pytest.param(v, id=v["name"]) for v in VECTORS["frames"] if v["board"]])
+def test_the_firmware_produces_the_frame(vector: dict[str, Any]):
+    frame, meaning = onboard.load("frame"), vector["meaning"]
+    head = [meaning[k] for k in ("boot", "seq", "time_s", "uptime_ms")]
+    if "events" in meaning:
+        payload = frame.events_frame(*head, meaning["events"])
+    else:
+        columns = frame.Columns(len(meaning["columns"]), len(meaning["columns"][0]))
+        for row in zip(*meaning["columns"], strict=True):
+            columns.add(row)
+        payload = frame.Framer(columns.channels, columns.capacity).columns(*head, meaning["step_ms"], columns)
+    assert bytes(payload).hex() == vector["payload"]
+
+
+@each("births")
+def test_the_gateway_reads_a_birth_to_its_meaning_and_back(vector: dict[str, Any]):
+    payload = bytes.fromhex(vector["payload"])
+    birth = decode_birth(payload)
+    read = {name: getattr(birth, name) for name in ("boot", "kind", "model", "firmware", "name")}
+    read["channels"] = [asdict(channel) | {"kind": channel.kind.name.lower()} for channel in birth.channels]
+    assert read == vector["meaning"]
+    assert encode_birth(birth) == payload
+
+
+@each("states")
+def test_the_gateway_reads_a_state_to_its_meaning(vector: dict[str, Any]):
+    boot, online = decode_state(bytes.fromhex(vector["payload"]))
+    assert {"boot": boot, "online": online} == vector["meaning"]
+
+
+@each("acks")
+def test_the_gateway_writes_an_ack(vector: dict[str, Any]):
+    assert encode_ack(vector["meaning"]["upto"]).hex() == vector["payload"]
+
+
+@each("commands")
+def test_the_gateway_writes_a_command(vector: dict[str, Any]):
+    assert encode_command(**vector["meaning"]).hex() == vector["payload"]
+
+
+@every_message()
+def test_both_sides_seal_to_the_same_bytes_and_open_them(role: str, vector: dict[str, Any]):
+    payload, sealed = bytes.fromhex(vector["payload"]), bytes.fromhex(vector["sealed"])
+    mac = onboard.load("mac").Mac0(KEY)
+    assert seal(KEY, role, payload) == sealed
+    assert mac.seal(role.encode(), payload) == sealed
+    assert open_sealed(KEY, role, sealed) == split(sealed) == mac.open(role.encode(), sealed) == payload
+
+
+@every_message()
+def test_a_message_opens_in_its_own_role_and_under_its_own_key_only(role: str, vector: dict[str, Any]):
+    sealed = bytes.fromhex(vector["sealed"])
+    for other in {"birth", "up", "ack", "cmd", "state", ""} - {role}:
+        with pytest.raises(WireError):
+            open_sealed(KEY, other, sealed)
+        with pytest.raises(ValueError, match="mac"):
+            onboard.load("mac").Mac0(KEY).open(other.encode(), sealed)
+    with pytest.raises(WireError):
+        open_sealed(KEY[:-1] + b"\0", role, sealed)
+
+
+@each("acks")
+def test_the_firmware_reads_an_ack(vector: dict[str, Any]):
+    assert onboard.load("cbor").loads(bytes.fromhex(vector["payload"])) == [1, *vector["meaning"]["upto"]]
+
+
+@each("commands")
+def test_the_firmware_reads_a_command(vector: dict[str, Any]):
+    items = onboard.load("cbor").loads(bytes.fromhex(vector["payload"]))
+    assert items == [1, *vector["meaning"].values()]
+    assert [type(arg) for arg in items[4]] == [type(arg) for arg in vector["meaning"]["args"]]
+
+
+@pytest.mark.parametrize("section", ["births", "states", "acks", "commands"])
+def test_messages_are_deterministic_cbor(section: str):
+    for vector in VECTORS[section]:
+        payload = bytes.fromhex(vector["payload"])
+        assert cbor2.dumps(cbor2.loads(payload), canonical=True) == payload
+
+
+@each("refused")
+def test_the_gateway_refuses(vector: dict[str, Any]):
+    with pytest.raises(WireError) as refusal:
+        DECODERS[vector["role"]](bytes.fromhex(vector["payload"]))
+    assert refusal.value.reason == vector["reason"]
+    assert len(str(refusal.value)) < 300
+
+
+@each("envelopes")
+def test_both_sides_refuse_the_envelope(vector: dict[str, Any]):
+    sealed = bytes.fromhex(vector["sealed"])
+    with pytest.raises(WireError) as refusal:
+        open_sealed(KEY, "up", sealed)
+    assert refusal.value.reason == vector["reason"]
+    with pytest.raises(ValueError, match="mac"):
+        onboard.load("mac").Mac0(KEY).open(b"up", sealed)
