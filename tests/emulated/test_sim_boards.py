@@ -113,7 +113,7 @@ def test_a_world_leaves_the_heap_to_the_firmware(module: str, flat: Path, microp
     (flat / "heap.py").write_text(HEAP.format(module=module))
     command = [micropython, "-X", "heapsize=40k", "heap.py"]  # 40k: compiling must not need more either
     done = subprocess.run(command, cwd=flat, capture_output=True, text=True, timeout=60, check=True)
-    assert int(done.stdout) < 17_000
+    assert int(done.stdout) < 17_500  # 15 KiB of physics and people, 2 of tables and names
 
 
 # --- drivers
