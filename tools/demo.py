@@ -21,7 +21,7 @@ from gateway.app import logs
 from gateway.app.gateway import Gateway, real_now_ms
 from gateway.app.settings import Broker, Settings, SinkSettings, Store
 from gateway.consent import register
-from gateway.consent.grants import ANY_DEVICE, Grant
+from gateway.consent.grants import Grant
 from gateway.consent.vocabulary import Granularity
 from gateway.errors import HearthgateError
 from gateway.store import devices
@@ -43,10 +43,8 @@ class DemoBoard:
     seed: int
 
 
-BOARDS = (
-    DemoBoard("kettle-sim", "5e0000000001", "Kitchen kettle", 11),
-    DemoBoard("fridge-sim", "5e0000000002", "Kitchen fridge", 12),
-)
+FRIDGE = DemoBoard("fridge-sim", "5e0000000002", "Kitchen fridge", 12)
+BOARDS = (DemoBoard("kettle-sim", "5e0000000001", "Kitchen kettle", 11), FRIDGE)
 
 
 @dataclass(slots=True)
@@ -88,7 +86,7 @@ def first_grant(now_ms: int) -> Grant:
     return Grant(
         id=register.new_id(),
         subject="Demo household",
-        devices=(ANY_DEVICE,),
+        devices=(FRIDGE.device,),
         category="temperature",
         recipient="manufacturer",
         purpose="product-improvement",
@@ -96,7 +94,7 @@ def first_grant(now_ms: int) -> Grant:
         hours=None,
         start_ms=now_ms,
         expiry_ms=now_ms + YEAR_MS,
-        text="I agree that the manufacturer gets how warm or cold it is in my appliances (lowest, mean and highest of "
+        text="I agree that the manufacturer gets how warm or cold it is in my fridge (lowest, mean and highest of "
         "each quarter of an hour) to make better appliances, for a year. I can take this back any time.",
         language="en",
         created_ms=now_ms,

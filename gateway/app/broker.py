@@ -6,6 +6,7 @@ import socket
 
 from amqtt.broker import Broker
 from amqtt.errors import AMQTTError
+from amqtt.errors import BrokerError as AmqttBrokerError
 
 from gateway.errors import HearthgateError
 
@@ -20,6 +21,7 @@ class BuiltinBroker:
     def __init__(self, host: str, port: int) -> None:
         self.host = host
         self.port = port or _free_port(host)
+        self._started = False
         logging.getLogger("amqtt").setLevel(logging.ERROR)
         logging.getLogger("transitions").setLevel(logging.ERROR)
         self._broker = Broker(
@@ -33,15 +35,18 @@ class BuiltinBroker:
         """Listen. Raises BrokerError."""
         try:
             await self._broker.start()
-        except (AMQTTError, OSError) as why:
+        except (AMQTTError, AmqttBrokerError, OSError) as why:
             raise BrokerError(
                 f"the built-in broker cannot listen on {self.host}:{self.port}: {why.__cause__ or why}. Is another "
                 "broker running there? Stop it, use it (builtin = false), or set another [broker] port."
             ) from why
+        self._started = True
 
     async def close(self) -> None:
-        """Stop listening."""
-        await asyncio.wait_for(self._broker.shutdown(), 10)
+        """Stop listening; nothing to do if it never did."""
+        if self._started:
+            self._started = False
+            await asyncio.wait_for(self._broker.shutdown(), 10)
 
 
 def _free_port(host: str) -> int:

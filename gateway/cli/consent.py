@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
 
 from gateway.app.gateway import real_now_ms
 from gateway.cli.opened import opened
@@ -94,7 +94,7 @@ def list_grants(
     if not found:
         typer.echo("Nothing leaves this house: there is no grant.")
         return
-    table = Table("grant", "what", "by", "until", "state")
+    table = Table(Column("grant", no_wrap=True), "what", "by", "until", "state")
     for g in found:
         state = "revoked" if g.revoked_ms is not None else "expired" if g.expiry_ms <= now_ms else "holds"
         table.add_row(

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
 
 from gateway.app.gateway import real_now_ms
 from gateway.cli.opened import opened
@@ -49,7 +49,7 @@ def list_devices(
             "No device yet. `hearthgate devices add DEVICE --name NAME` enrols one; a board prints its id at start."
         )
         return
-    table = Table("device", "name", "kind", "model", "firmware", "state", "last heard")
+    table = Table(Column("device", no_wrap=True), "name", "kind", "model", "firmware", "state", "last heard")
     for device, birth in rows:
         state = "revoked" if device.revoked else "online" if device.online else "offline"
         heard = (
