@@ -22,8 +22,9 @@ class BuiltinBroker:
         self.host = host
         self.port = port or _free_port(host)
         self._started = False
-        logging.getLogger("amqtt").setLevel(logging.ERROR)
-        logging.getLogger("transitions").setLevel(logging.ERROR)
+        # It logs a trace of every client that goes away; what a person can act on is raised from here.
+        for library in ("amqtt", "transitions"):
+            logging.getLogger(library).setLevel(logging.CRITICAL)
         self._broker = Broker(
             {
                 "listeners": {"default": {"type": "tcp", "bind": f"{host}:{self.port}"}},
