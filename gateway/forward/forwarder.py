@@ -12,6 +12,8 @@ from gateway.store.thread import StoreThread
 log = logging.getLogger(__name__)
 
 _IDLE_S = 1.0
+# One event may be at fault, and a few; a sink that takes none of so many takes none at all.
+REFUSED_IN_A_ROW = 50
 
 
 class Forwarder:
@@ -25,6 +27,7 @@ class Forwarder:
         self._wake = asyncio.Event()
         self._not_before = 0.0
         self._most = MAX_BATCH
+        self._refused = 0
         self.trouble: str | None = None
 
     @property
@@ -69,20 +72,22 @@ class Forwarder:
         try:
             await self._sink.send([event.body for event in batch])
         except Retry as why:
-            wait_s = self._backoff.next_s(why.after_s)
-            self._not_before = time.monotonic() + wait_s
-            if self.trouble is None:
-                log.warning("sink %s: %s. What was granted waits here and is sent again.", self.name, why)
-            self.trouble = str(why)
+            self._wait(str(why), why.after_s)
             return False
         except Rejected as why:
             if len(batch) > 1:
                 # The event at fault is found by halving; what is sent next is asked about again like anything else.
                 self._most = len(batch) // 2
                 return True
+            if self._refused >= REFUSED_IN_A_ROW:
+                # Not the events are at fault but the sink, or its settings: keep what is left.
+                self._wait(f"{why}, as it did the {self._refused} events before; check its url and what it takes", None)
+                return False
+            self._refused += 1
             log.warning("sink %s refuses an event for good (%s); it is counted and left out", self.name, why)
             await self._store(self.queue.rejected, batch[0])
         else:
+            self._refused = 0
             await self._store(self.queue.delivered, batch)
         if self.trouble is not None:
             log.info("sink %s takes events again", self.name)
@@ -90,6 +95,13 @@ class Forwarder:
         self._backoff.reset()
         self._most = min(2 * most, MAX_BATCH)
         return len(batch) == most
+
+    def _wait(self, why: str, asked_s: float | None) -> None:
+        """Let the sink rest; what was granted waits here."""
+        self._not_before = time.monotonic() + self._backoff.next_s(asked_s)
+        if self.trouble is None:
+            log.warning("sink %s: %s. What was granted waits here and is sent again.", self.name, why)
+        self.trouble = why
 
     async def _rest(self) -> None:
         wait_s = _IDLE_S

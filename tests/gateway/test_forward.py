@@ -252,3 +252,18 @@ async def test_what_was_sent_is_counted_by_grant(bench: Bench, board: Any):
     bench.household.receive(board.birth(), *bench.frames(board, 1, 3))
     assert await bench.drain()
     assert bench.household.db.counters()[f"cloud_events_sent.{grant.id}"] == 3
+
+
+async def test_a_sink_that_refuses_everything_loses_only_the_first_few(bench: Bench, board: Any):
+    bench.household.grant()
+    bench.household.receive(board.birth(), *bench.frames(board, 1, 80))
+    bench.sink.refuses = lambda _: True
+    for _ in range(400):
+        await bench.forwarder.step()
+        await asyncio.sleep(0.001)
+    assert bench.household.db.counters()["events_rejected"] == forwarder_module.REFUSED_IN_A_ROW
+    assert "check its url" in str(bench.forwarder.trouble)
+    bench.sink.refuses = lambda _: False
+    assert await bench.drain()
+    assert bench.values(bench.sink.got) == list(range(1 + forwarder_module.REFUSED_IN_A_ROW, 81))
+    assert bench.forwarder.trouble is None
