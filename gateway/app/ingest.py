@@ -13,7 +13,7 @@ from gateway.store.devices import Device
 from gateway.store.thread import StoreThread
 from gateway.wire import topics
 from gateway.wire.cose import seal
-from gateway.wire.downlink import encode_ack
+from gateway.wire.downlink import MAX_ACK_BOOTS, encode_ack
 
 log = logging.getLogger(__name__)
 
@@ -118,7 +118,7 @@ class Ingest:
             device = self._names[device_id]
             known = self._acks.setdefault(device_id, {})
             known.update(boots)
-            for old in sorted(known)[:-4]:
+            for old in sorted(known)[:-MAX_ACK_BOOTS]:
                 del known[old]
             payload = seal(device.key, "ack", encode_ack(sorted(known.items(), reverse=True)))
             await self._source.publish(topics.topic(device.device, "ack"), payload, retain=True)

@@ -47,7 +47,7 @@ class Console:
     @property
     def url(self) -> str:
         """Where a browser on this machine finds it."""
-        host = {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}.get(self.host, self.host)  # noqa: S104
+        host = {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}.get(self.host, self.host)  # noqa: S104 - shown, not bound
         return f"http://{f'[{host}]' if ':' in host else host}:{self.port}/"
 
     async def start(self) -> None:
@@ -168,7 +168,7 @@ def _listen(host: str, port: int) -> socket.socket:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind(address)
         listener.listen(_BACKLOG)
-        listener.setblocking(False)  # noqa: FBT003
+        listener.setblocking(False)  # noqa: FBT003 - the socket takes no keyword
     except OSError as why:
         listener.close()
         raise ConsoleError(

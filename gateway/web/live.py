@@ -93,6 +93,9 @@ class Live:
         """What is wrong at this moment: (in plain words, for whoever mends it)."""
         found = []
         source = self.gateway.source
+        storing = self.gateway.ingest.trouble
+        if storing is not None:
+            found.append(("Nothing new can be kept: free some space. Your appliances hold on to it.", storing))
         if source.trouble is not None:
             found.append(("Your appliances cannot be heard: the message broker does not answer.", source.trouble))
         for forwarder in self.gateway.forwarders:

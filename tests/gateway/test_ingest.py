@@ -104,9 +104,11 @@ async def test_messages_in_one_window_are_one_commit(bench: Bench, board: Any):
 async def test_a_full_disk_only_makes_the_boards_wait(bench: Bench, board: Any, monkeypatch: pytest.MonkeyPatch):
     commit = frames.commit
     failures = 3
+    told = []
 
     def full(*arguments: Any) -> frames.Committed:
         nonlocal failures
+        told.append(bench.ingest.trouble)
         if failures:
             failures -= 1
             raise sqlite3.OperationalError("database or disk is full")
@@ -116,6 +118,8 @@ async def test_a_full_disk_only_makes_the_boards_wait(bench: Bench, board: Any, 
     await bench.hear(board.rows(1, ROWS))
     await bench.settled()
     assert failures == 0
+    assert told[0] is None
+    assert "full" in str(told[1])
     assert bench.acks(board) == [[1, [1, 1]]]
     assert bench.household.count("frame") == 1
     assert bench.ingest.trouble is None

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import signal
 import sqlite3
 import subprocess
 import sys
@@ -383,7 +382,6 @@ for at in range(0, len(lines), 3):
 """
 
 
-@pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="needs kill -9")
 def test_what_was_acked_is_there_after_kill_9_and_the_board_can_send_the_rest_again(household: Any, board: Any):
     sealed = [board.rows(seq, ROWS, uptime_ms=seq) for seq in range(1, 1501)]
     household.db.close()

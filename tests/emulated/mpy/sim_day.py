@@ -46,7 +46,7 @@ async def two_hours(module, seed):
     sensors = [drivers[name] for name in sorted(drivers)]
     for name in sorted(drivers):
         if hasattr(drivers[name], "changed"):
-            coroutines.append(_watch(name, drivers[name], drivers, clock))  # noqa: PERF401
+            coroutines.append(_watch(name, drivers[name], drivers, clock))  # noqa: PERF401 - only where there is an edge
     tasks = [asyncio.create_task(coroutine) for coroutine in coroutines]
     while clock.now_ms < HOURS * 3_600_000:
         for _ in range(TURNS):
