@@ -1,7 +1,9 @@
 """Frames: what a board says in one message, as a CBOR sequence (RFC 8742; gateway/wire/frame.cddl).
 
 columns: 1, boot, seq, time_s or null, uptime_ms, step_ms, rows, packed; a lone row leaves out step and rows;
-events:  1, boot, seq, time_s or null, uptime_ms, [channel, offset_ms, value, ...].
+thinned: 1, boot, seq, time_s or null, uptime_ms, step_ms, rows, each, packed: lows, means and highs of `each` rows;
+events:  1, boot, seq, time_s or null, uptime_ms, [channel, offset_ms, value, ...];
+gap:     1, boot, seq, time_s or null, uptime_ms, gap_boot, first, last: frames that the board no longer holds.
 `time_s` is whole Unix seconds; its milliseconds are those of `uptime_ms` (clock.py keeps the two in step).
 """
 
@@ -10,9 +12,10 @@ from micropython import const
 from packing import HEADROOM, MISSING, Columns, Packer
 
 MAX_EVENTS = const(256)
+MAX_EACH = const(65535)
 _VERSION = const(1)
 
-__all__ = ("MISSING", "Columns", "Framer", "events_frame")
+__all__ = ("MISSING", "Columns", "Framer", "events_frame", "gap_frame")
 
 
 def _put_origin(buf, boot, seq, time_s, uptime_ms):
@@ -32,15 +35,23 @@ class Framer:
         self._packer = Packer(channels, capacity)
         self._head = bytearray(HEADROOM)
 
-    def columns(self, boot, seq, time_s, uptime_ms, step_ms, columns):
-        """The frame as a view that holds until the next call; `uptime_ms` and `time_s` are the first row's."""
+    def columns(self, boot, seq, time_s, uptime_ms, step_ms, columns, each=1):
+        """The frame as a view that holds until the next call; `uptime_ms` and `time_s` are the first row's.
+
+        With `each` > 1 it is thinned: a row of `columns` holds, of `each` measured rows, the lowest value of every
+        channel, then the (rounded) mean of every channel, then the highest; all three missing where one is.
+        """
         if columns.rows == 0:
             raise ValueError("frame: no row")
+        if each != 1 and (columns.channels % 3 or not 2 <= each <= MAX_EACH):
+            raise ValueError("frame: thinned, three columns a channel, 2 to 65535 rows each")
         n = self._packer.pack(columns)
         head = self._head
         at = _put_origin(head, boot, seq, time_s, uptime_ms)
-        if columns.rows > 1:
+        if columns.rows > 1 or each > 1:
             at = put_int(head, put_int(head, at, step_ms), columns.rows)
+        if each > 1:
+            at = put_int(head, at, each)
         at = put_head(head, at, 0x40, n)
         # The head goes right before the packed bits, so that the frame lies in one piece without a second buffer.
         buf = self._packer.buf
@@ -57,4 +68,15 @@ def events_frame(boot, seq, time_s, uptime_ms, events):
     for event in events:
         for number in event:
             at = put_int(buf, at, number)
+    return bytes(memoryview(buf)[:at])
+
+
+def gap_frame(boot, seq, time_s, uptime_ms, gap_boot, first, last):
+    """A frame, as bytes, that says: this board no longer holds frames `first` to `last` of `gap_boot`."""
+    if not 1 <= first <= last <= 0xFFFFFFFF or not 1 <= gap_boot <= boot or (gap_boot == boot and last >= seq):
+        raise ValueError("frame: a gap is of numbers given out before")
+    buf = bytearray(HEADROOM)
+    at = _put_origin(buf, boot, seq, time_s, uptime_ms)
+    for number in (gap_boot, first, last):
+        at = put_int(buf, at, number)
     return bytes(memoryview(buf)[:at])

@@ -89,10 +89,10 @@ def differences(values: Iterable[int]) -> list[int]:
     return [b - a for a, b in pairwise(values)]
 
 
-def column(values: Sequence[int | None], coding: Coding | None = None, *, gaps: bool = False) -> str:
-    """One column; `coding` matters from the second value on. `gaps`: whether any column of the frame has a gap."""
+def column(values: Sequence[int | None], coding: Coding | None = None, *, presence: bool = False) -> str:
+    """One column; `coding` matters from the second value on. `presence`: whether that of every row is written."""
     present = [v for v in values if v is not None]
-    bits = "".join(u(1, v is not None) for v in values) if gaps else ""
+    bits = "".join(u(1, v is not None) for v in values) if presence else ""
     if present:
         bits += number(present[0])
     if len(present) < 2:
@@ -106,17 +106,17 @@ def column(values: Sequence[int | None], coding: Coding | None = None, *, gaps: 
     return bits + residual_bits(residuals, coding)
 
 
-def packed(columns: Sequence[str], *, gaps: bool = False, channels: int | None = None) -> bytes:
+def packed(columns: Sequence[str], *, presence: bool = False, channels: int | None = None) -> bytes:
     """The packed bits of the columns, behind their head and with the padding that ends them."""
-    bits = u(5, (len(columns) if channels is None else channels) - 1) + u(1, gaps) + "".join(columns)
+    bits = u(5, (len(columns) if channels is None else channels) - 1) + u(1, presence) + "".join(columns)
     bits += "0" * (-len(bits) % 8)
     return bytes(int(bits[i : i + 8], 2) for i in range(0, len(bits), 8))
 
 
-def pack(columns: Sequence[Sequence[int | None]], codings: Sequence[Coding], *, gaps: bool = False) -> bytes:
-    """All columns, each in its coding; the presence of their rows too if any is missing, or if `gaps`."""
-    gaps = gaps or any(None in values for values in columns)
-    return packed([column(v, c, gaps=gaps) for v, c in zip(columns, codings, strict=True)], gaps=gaps)
+def pack(columns: Sequence[Sequence[int | None]], codings: Sequence[Coding], *, presence: bool = False) -> bytes:
+    """All columns, each in its coding; the presence of their rows too if any is missing, or if `presence`."""
+    presence = presence or any(None in values for values in columns)
+    return packed([column(v, c, presence=presence) for v, c in zip(columns, codings, strict=True)], presence=presence)
 
 
 def allowed(values: Sequence[int | None]) -> list[Coding]:

@@ -9,9 +9,9 @@ from typing import Any
 import cbor2
 
 from tools import handpack, onboard
-from tools.handpack import ALL_ONES, CONSTANT, DENSE, SPARSE, Coding
+from tools.handpack import DENSE, Coding
 
-__all__ = ["FrameVector", "frames", "sequence"]
+__all__ = ["HIGH", "LOW", "FrameVector", "Values", "frames", "sequence"]
 
 LOW, HIGH = -(2**29), 2**29 - 1
 
@@ -21,19 +21,22 @@ Values = Sequence[int | None]
 @dataclass(frozen=True)
 class FrameVector:
     """One frame. With `codings` (one a column) it is packed by hand: a board would not choose it, but a reader must
-    take it. `gaps` writes the presence of every row though none is missing."""
+    take it. `presence` writes that of every row though none is missing. With `each` it is thinned: `columns` are
+    the lows, the means and the highs."""
 
     name: str
     why: str
     columns: Sequence[Values] = ()
     events: Sequence[tuple[int, int, int]] = ()
+    gap: tuple[int, int, int] | None = None
     boot: int = 7
     seq: int = 42
     time_s: int | None = 1_780_000_000
     uptime_ms: int = 3_600_250
     step_ms: int = 10_000
+    each: int = 1
     codings: Sequence[Coding] = ()
-    gaps: bool = False
+    presence: bool = False
 
     @property
     def by_board(self) -> bool:
@@ -41,29 +44,40 @@ class FrameVector:
         return not self.codings
 
     def meaning(self) -> dict[str, Any]:
-        """What a reader must find in it. A lone row and events carry no step: it reads as 0."""
+        """What a reader must find in it. A lone row, events and a gap carry no step: it reads as 0."""
         rows = len(self.columns[0]) if self.columns else 0
         head = {"boot": self.boot, "seq": self.seq, "time_s": self.time_s, "uptime_ms": self.uptime_ms}
         if self.events:
             return {**head, "step_ms": 0, "events": [list(event) for event in self.events]}
+        if self.gap:
+            return {**head, "step_ms": 0, "gap": dict(zip(("boot", "first", "last"), self.gap, strict=True))}
+        if self.each > 1:
+            n = len(self.columns) // 3
+            names = {"lows": self.columns[:n], "columns": self.columns[n : 2 * n], "highs": self.columns[2 * n :]}
+            named = {name: [list(c) for c in columns] for name, columns in names.items()}
+            return {**head, "step_ms": self.step_ms, "each": self.each, **named}
         return {**head, "step_ms": self.step_ms if rows > 1 else 0, "columns": [list(c) for c in self.columns]}
 
     def payload(self) -> bytes:
         """Its bytes: by the firmware's own encoder, or by hand."""
         if self.codings:
-            packed = handpack.pack(self.columns, self.codings, gaps=self.gaps)
+            packed = handpack.pack(self.columns, self.codings, presence=self.presence)
             rows = len(self.columns[0])
-            series = [self.step_ms, rows] if rows > 1 else []
-            return sequence(1, self.boot, self.seq, self.time_s, self.uptime_ms, *series, packed)
+            series = [self.step_ms, rows] if rows > 1 or self.each > 1 else []
+            thinned = [self.each] if self.each > 1 else []
+            return sequence(1, self.boot, self.seq, self.time_s, self.uptime_ms, *series, *thinned, packed)
         frame = onboard.load("frame")
         if self.events:
             return bytes(frame.events_frame(self.boot, self.seq, self.time_s, self.uptime_ms, self.events))
+        if self.gap:
+            return bytes(frame.gap_frame(self.boot, self.seq, self.time_s, self.uptime_ms, *self.gap))
         rows = len(self.columns[0])
         columns = frame.Columns(len(self.columns), rows)
         for row in zip(*self.columns, strict=True):
             columns.add(row)
         framer = frame.Framer(len(self.columns), rows)
-        return bytes(framer.columns(self.boot, self.seq, self.time_s, self.uptime_ms, self.step_ms, columns))
+        head = (self.boot, self.seq, self.time_s, self.uptime_ms, self.step_ms)
+        return bytes(framer.columns(*head, columns, self.each))
 
 
 def sequence(*items: Any) -> bytes:
@@ -72,14 +86,13 @@ def sequence(*items: Any) -> bytes:
 
 
 def frames() -> Iterator[FrameVector]:
-    """Every frame that a reader must take."""
+    """Every kind of frame, every field at its ends; vector_codings.py has the codings of columns."""
     yield from _fields()
     yield from _shapes()
-    yield from _codings_of_boards()
-    yield from _gaps()
+    yield from _missing()
+    yield from _thinned()
     yield from _events()
-    yield from _dense_by_hand()
-    yield from _sparse_by_hand()
+    yield from _gaps()
 
 
 def _fields() -> Iterator[FrameVector]:
@@ -137,58 +150,68 @@ def _fridge(rows: int) -> list[Values]:
     return [air, cold, door, top, bottom, power]
 
 
-def _codings_of_boards() -> Iterator[FrameVector]:
-    yield FrameVector("constant", "nothing changes: one number and three bits", [[1234] * 60])
-    yield FrameVector("sparse_once", "one change by 1: size-k 15", [[5] * 30 + [6] * 30])
-    yield FrameVector("sparse_alternate", "up and down in turns: one sign", [[0] * 9 + [1] * 9 + [0] * 9 + [1] * 9])
-    yield FrameVector("sparse_alternate_down", "down first", [[1] * 9 + [0] * 9 + [1] * 9])
-    yield FrameVector("sparse_free", "up twice: a sign for each", [[0] * 9 + [1] * 9 + [2] * 9 + [1] * 9])
-    yield FrameVector("sparse_sizes", "changes of several sizes", [[0] * 12 + [40] * 12 + [33] * 12 + [97] * 12])
-    yield FrameVector("sparse_last", "the change is in the last row", [[8] * 59 + [9]])
-    yield FrameVector("sparse_first", "the change is in the second row", [[8] + [9] * 59])
-    yield FrameVector("dense", "noise in most rows", [[(i * i * 5 + i) % 17 for i in range(60)]])
-    ramp = [100 + 25 * i for i in range(60)]
-    yield FrameVector("order_1_constant", "a straight ramp: its second differences are 0", [ramp])
-    bent = [v + (i > 20) * 3 * (i - 20) for i, v in enumerate(ramp)]
-    yield FrameVector("order_1_sparse", "a ramp with a bend", [bent])
-    yield FrameVector("order_1_dense", "a ramp with noise", [[v + i * i % 3 for i, v in enumerate(ramp)]])
-    yield FrameVector("order_1_falling", "a steep fall", [[9000 - 311 * i - i % 2 for i in range(60)]])
-    spike = [0] * 40
-    spike[7], spike[20] = 2**22, -(2**21)
-    yield FrameVector("escape_of_board", "two spikes in noise: escapes", [[v + i % 3 for i, v in enumerate(spike)]])
-    wire = [(LOW, HIGH, HIGH - 1, LOW, LOW + 1, HIGH, LOW, LOW + 2)[i % 8] for i in range(60)]
-    yield FrameVector("loose_wire", "between its ends and small steps: no k but 31 fits both", [wire])
-    for width in range(1, 31):
-        u = [2**width - 1 - (i % 2 if width > 1 else 0) for i in range(6)]
-        yield FrameVector(f"width_{width}", f"differences whose zigzag form takes {width} bits", [_walk(u)])
-
-
-def _walk(zigzags: Sequence[int]) -> list[int]:
-    """Values whose differences have these zigzag forms, put where they stay in range."""
-    values = [0]
-    for z in zigzags:
-        values.append(values[-1] + ((z >> 1) ^ -(z & 1)))
-    shift = (LOW + HIGH - max(values) - min(values)) // 2 if max(map(abs, values)) > HIGH else 0
-    return [v + shift for v in values]
-
-
-def _gaps() -> Iterator[FrameVector]:
+def _missing() -> Iterator[FrameVector]:
     row: list[int | None] = [20, 21, 21, 22, 22, 22, 25]
     for name, why, gone in (
-        ("gap_some", "a sensor failed now and then", {1, 4}),
-        ("gap_first", "the first row is missing: the first value is of a later row", {0}),
-        ("gap_last", "the last row is missing", {6}),
-        ("gap_one_left", "one value is left: no differences", {0, 1, 2, 4, 5, 6}),
-        ("gap_two_left", "two values are left", {0, 1, 2, 4, 5}),
-        ("gap_all", "a sensor that never answered", set(range(7))),
+        ("missing_some", "a sensor failed now and then", {1, 4}),
+        ("missing_first", "the first row is missing: the first value is of a later row", {0}),
+        ("missing_last", "the last row is missing", {6}),
+        ("missing_one_left", "one value is left: no differences", {0, 1, 2, 4, 5, 6}),
+        ("missing_two_left", "two values are left", {0, 1, 2, 4, 5}),
+        ("missing_all", "a sensor that never answered", set(range(7))),
     ):
         broken: Values = [None if i in gone else v for i, v in enumerate(row)]
         yield FrameVector(name, f"{why}; beside a channel that is whole", [broken, row])
-    yield FrameVector("gap_everywhere", "no channel has a value", [[None, None], [None, None]])
-    yield FrameVector("gap_lone", "a lone row without a value: stands for a dropped frame", [[None]] * 6, time_s=None)
-    yield FrameVector("gap_lone_some", "a lone row with one sensor missing", [[1], [None], [3]])
+    yield FrameVector("missing_everywhere", "no channel has a value", [[None, None], [None, None]])
+    yield FrameVector("missing_lone", "a lone row without a value: no sensor answered", [[None]] * 6, time_s=None)
+    yield FrameVector("missing_lone_some", "a lone row with one sensor missing", [[1], [None], [3]])
     long: Values = [None if i % 7 == 3 else i // 9 for i in range(600)]
-    yield FrameVector("gap_long", "gaps in many rows", [long])
+    yield FrameVector("missing_long", "values missing in many rows", [long])
+
+
+def _thinned() -> Iterator[FrameVector]:
+    fridge = _fridge(600)
+    tens = [[[v for v in column[at : at + 10] if v is not None] for at in range(0, 600, 10)] for column in fridge]
+    means = [[(2 * sum(ten) + 10) // 20 for ten in column] for column in tens]
+    lows, highs = ([[end(ten) for ten in column] for column in tens] for end in (min, max))
+    six: list[Values] = [*lows, *means, *highs]
+    yield FrameVector("thinned_fridge", "600 rows of a fridge as 60", six, step_ms=100_000, each=10)
+    one: list[Values] = [[-3], [0], [9]]
+    yield FrameVector("thinned_one_row", "a lone row, which has its step and its count all the same", one, each=6)
+    yield FrameVector("thinned_clock_unset", "thinned before the clock is set", one, each=6, time_s=None)
+    two: list[Values] = [[1, 2], [1, 3], [4, 3]]
+    for name, each in (("lowest", 2), ("23", 23), ("24", 24), ("255", 255), ("256", 256), ("highest", 65_535)):
+        yield FrameVector(f"thinned_each_{name}", "an edge of how many rows a row stands for", two, each=each)
+    yield FrameVector("thinned_flat", "lowest, mean and highest are the same", [[5, 5, 6]] * 3, each=6)
+    ends: list[Values] = [[LOW, LOW], [0, LOW], [HIGH, LOW]]
+    yield FrameVector("thinned_ends", "both ends of a value", ends, each=6)
+    gone: list[Values] = [[1, None, 3], [None] * 3, [2, None, 3], [None] * 3, [2, None, 4], [None] * 3]
+    yield FrameVector("thinned_missing", "a row in which nothing was measured, and a sensor that is dead", gone, each=6)
+    wide: list[Values] = [[which * 100 + c, which * 90 - c] for which in range(3) for c in range(10)]
+    yield FrameVector("thinned_channels_10", "as many channels as there can be", wide, each=6)
+    long: list[Values] = [[i // 100 + which * (i % 5) for i in range(4096)] for which in range(3)]
+    yield FrameVector("thinned_rows_4096", "as many rows as there can be", long, each=6)
+    codings = [Coding(DENSE, 0, 3)] * 3
+    yield FrameVector("thinned_by_hand", "a reader takes any valid coding", two, each=6, codings=codings)
+    edges: dict[str, Any] = {"boot": 2**32 - 1, "seq": 2**32 - 1, "time_s": 2**36, "uptime_ms": 2**48}
+    edges["step_ms"] = 2**31 - 1
+    yield FrameVector("thinned_longest_head", "every number at its end", two, each=65_535, **edges)
+
+
+def _gaps() -> Iterator[FrameVector]:
+    last = 2**32 - 1
+    for name, why, gap in (
+        ("one", "one frame of this boot was dropped", (7, 41, 41)),
+        ("some", "frames of this boot were dropped", (7, 12, 30)),
+        ("all", "every frame of this boot before this one", (7, 1, 41)),
+        ("earlier_boot", "frames of the boot before", (6, 900, 1200)),
+        ("earlier_boot_later_numbers", "of another boot any number may be gone", (6, 42, last)),
+        ("first_boot", "every number that there can be, of the first boot", (1, 1, last)),
+    ):
+        yield FrameVector(f"gap_{name}", why, gap=gap)
+    yield FrameVector("gap_clock_unset", "said before the clock is set", gap=(6, 1, 2), time_s=None)
+    edges: dict[str, Any] = {"boot": last, "seq": last, "time_s": 2**36, "uptime_ms": 2**48}
+    yield FrameVector("gap_longest", "every number at its end", gap=(last, last - 1, last - 1), **edges)
 
 
 def _events() -> Iterator[FrameVector]:
@@ -199,66 +222,3 @@ def _events() -> Iterator[FrameVector]:
     yield FrameVector("event_edges", "edges of channel, offset and value", events=ends)
     many = [(i % 64, i * 250, (-1) ** i * i * i) for i in range(256)]
     yield FrameVector("events_256", "as many events as there can be", events=many)
-
-
-def _dense_by_hand() -> Iterator[FrameVector]:
-    why = "dense with k = {}: quotients 0, 1, 19 and, where a value can be that large, the escape"
-    for k in range(32):
-        z = [n for n in (0, 2**k - 1, 2**k, 19 << k, (20 << k) + 1, 2**30 + 5, 2**31 - 2) if n < 2**31 - 1]
-        values = _swing(z)
-        yield FrameVector(f"dense_k_{k}", why.format(k), [values], codings=[Coding(DENSE, 0, k)])
-    bend = [0, 3, 9, 10, 70, 75, 80, 2_000_000, 2_000_001]
-    for k in (0, 5, 20, 30):
-        yield FrameVector(
-            f"order_1_dense_k_{k}", f"second differences with k = {k}", [bend], codings=[Coding(DENSE, 1, k)]
-        )
-    flat: list[Values] = [[4] * 9, list(range(9))]
-    yield FrameVector(
-        "dense_zeros", "a reader takes any valid choice: dense where nothing changes", flat,
-        codings=[Coding(DENSE, 0, 3), Coding(DENSE, 1, 0)],
-    )  # fmt: skip
-    yield FrameVector(
-        "gaps_of_nothing", "presence written, nothing missing", [[4] * 9], codings=[Coding(CONSTANT)], gaps=True
-    )
-    yield FrameVector("order_1_flat", "order 1 where nothing changes", [[4] * 9], codings=[Coding(CONSTANT, 1)])
-
-
-def _swing(zigzags: Sequence[int]) -> list[int]:
-    """Values whose differences have nearly these zigzag forms, with the signs that keep them in range."""
-    values = [LOW // 2]
-    for z in zigzags:
-        d = (z + 1) // 2
-        if d > HIGH:
-            values += [LOW, LOW + d]
-        else:
-            values.append(values[-1] + (d if values[-1] + d <= HIGH else -d))
-    return values
-
-
-def _sparse_by_hand() -> Iterator[FrameVector]:
-    steps = [0] * 3 + [5] * 30 + [-200] * 3 + [-199] * 2 + [7] * 2
-    for k in (0, 1, 4, 7):
-        coding = Coding(SPARSE, 0, k, 3)
-        yield FrameVector(f"sparse_run_k_{k}", f"runs with run-k = {k}; 0 escapes", [steps], codings=[coding])
-    far = [0] * 30 + [2**26] * 30 + [-(2**26)] * 30 + [-(2**26) + 1] * 5
-    for k in (0, 1, 9, 14):
-        coding = Coding(SPARSE, 0, 2, k)
-        yield FrameVector(f"sparse_size_k_{k}", f"sizes with size-k = {k}; large ones escape", [far], codings=[coding])
-    turns = [0, 0, 3, 3, 3, 1, 1, 9]
-    for alternate, k in ((True, 2), (False, 2)):
-        name = "sparse_turns_alternate" if alternate else "sparse_turns_free"
-        coding = Coding(SPARSE, 0, 1, k, alternate=alternate)
-        yield FrameVector(name, "signs in turns: in one bit, or one by one", [turns], codings=[coding])
-    down = [9, 9, 8, 8, 9, 9, 9, 8]
-    coding = Coding(SPARSE, 0, 1, ALL_ONES, alternate=True)
-    yield FrameVector("sparse_all_ones_down", "size-k 15 with one sign, negative first", [down], codings=[coding])
-    coding = Coding(SPARSE, 0, 1, 0)
-    yield FrameVector("sparse_ones_spelled_out", "sizes that are all 1, written all the same", [down], codings=[coding])
-    every = [0, 1, 2, 3, 2, 1, 0, -1]
-    coding = Coding(SPARSE, 0, 0, ALL_ONES)
-    yield FrameVector("sparse_every_row", "as many changes as rows", [every], codings=[coding])
-    bends = [0, 2, 4, 6, 8, 9, 10, 11, 12, 20]
-    coding = Coding(SPARSE, 1, 2, 2)
-    yield FrameVector("order_1_sparse_free", "second differences, sparse, free signs", [bends], codings=[coding])
-    coding = Coding(SPARSE, 1, 2, 2, alternate=True)
-    yield FrameVector("order_1_sparse_alternate", "second differences, sparse, in turns", [bends], codings=[coding])

@@ -41,7 +41,7 @@ class MessageVector:
             case "states":
                 return {"boot": self.items[1], "online": bool(self.items[2])}
             case "acks":
-                return {"upto": self.items[1:]}
+                return {"time_s": self.items[1], "wait_s": self.items[2], "upto": self.items[3:]}
             case _:
                 return dict(zip(("counter", "expiry_s", "verb", "args"), self.items[1:], strict=True))
 
@@ -96,12 +96,20 @@ def _births() -> Iterator[MessageVector]:
 
 
 def _acks() -> Iterator[MessageVector]:
-    highest = 2**32 - 1
-    yield MessageVector("acks", "ack", "one boot", [1, [7, 42]])
-    yield MessageVector("acks", "ack_nothing", "a boot of which nothing is here yet", [1, [7, 0]])
-    yield MessageVector("acks", "ack_edges", "edges of boot and seq", [1, [highest, highest]])
-    four = [1, [9, 3], [8, 700], [7, 42], [2, 1]]
-    yield MessageVector("acks", "ack_four_boots", "as many boots as there can be, newest first", four)
+    highest, now = 2**32 - 1, 1_780_000_000
+    for name, why, items in (
+        ("ack", "one boot", [now, 1, [7, 42]]),
+        ("ack_nothing", "a boot of which nothing is here yet", [now, 1, [7, 0]]),
+        ("ack_edges", "edges of boot and seq", [now, 1, [highest, highest]]),
+        ("ack_eight_boots", "as many boots as there can be", [now, 60, *([12 - i, 97 * i] for i in range(8))]),
+        ("ack_not_in_order", "boots in any order", [now, 1, [7, 42], [9, 3], [8, 700]]),
+        ("ack_at_once", "a gateway that commits at once", [now, 0, [7, 42]]),
+        ("ack_wait_longest", "the longest commit window", [now, 600, [7, 42]]),
+        ("ack_time_lowest", "1970", [0, 1, [7, 42]]),
+        ("ack_time_2038", "the first second that 32 signed bits cannot hold", [2**31, 1, [7, 42]]),
+        ("ack_time_highest", "an edge of time_s", [2**36, 1, [7, 42]]),
+    ):
+        yield MessageVector("acks", name, why, [1, *items])
 
 
 def _commands() -> Iterator[MessageVector]:

@@ -1,4 +1,4 @@
-"""What a reader must refuse: payloads under a right MAC, and envelopes that are not ours, each with its reason."""
+"""The frames that a reader must refuse though their MAC is right, each with its reason."""
 
 from __future__ import annotations
 
@@ -8,14 +8,13 @@ from typing import Any
 
 import cbor2
 
-from tools.handpack import CONSTANT, DENSE, SPARSE, Coding, column, number, packed, rice, u
-from tools.vector_frames import LOW, sequence
-from tools.vector_messages import messages
+from tools.handpack import CONSTANT, DENSE, SPARSE, Coding, column, number, pack, packed, rice, u
+from tools.vector_frames import LOW, Values, sequence
 
-__all__ = ["Refused", "refused", "refused_envelopes"]
+__all__ = ["BAD_FRAME", "WRONG_VERSION", "Refused", "Row", "refused_frames"]
 
 PACKED = packed([column([70, 71, 71], Coding(DENSE, 0, 1))])
-BAD_FRAME, BAD_BIRTH, WRONG_VERSION, BAD_MAC = "bad_frame", "bad_birth", "wrong_version", "bad_mac"
+BAD_FRAME, WRONG_VERSION = "bad_frame", "wrong_version"
 NO_NUMBERS = {
     "not_shortest": "1801", "float_half": "f93c00", "float_single": "fa3f800000", "float_double": "fb3ff0000000000000",
     "not_a_number": "f97e00", "undefined": "f7", "simple_value": "f0", "bignum": "c24101", "bignum_negative": "c34101",
@@ -35,24 +34,37 @@ class Refused:
     data: bytes
 
 
-def refused() -> Iterator[Refused]:
-    """Every payload that a reader must refuse."""
+Row = tuple[str, str, str, bytes]
+"""Name, why, reason, data."""
+
+
+def refused_frames() -> Iterator[Refused]:
+    """Every frame that a reader must refuse."""
     for name, why, reason, data in _frames():
         yield Refused(name, why, "up", reason, data)
-    for name, why, reason, data in _births():
-        yield Refused(f"birth_{name}", why, "birth", reason, data)
-    for name, why, reason, data in _states():
-        yield Refused(f"state_{name}", why, "state", reason, data)
-
-
-Row = tuple[str, str, str, bytes]
 
 
 def series(**fields: Any) -> bytes:
     """A series frame with some fields set to what they must not be; `raw_…` gives a field as it is written."""
-    items: dict[str, Any] = {"version": 1, "boot": 7, "seq": 42, "time_s": 1_780_000_000, "uptime_ms": 250}
-    items |= {"step_ms": 10_000, "rows": 3, "packed": PACKED}
-    return b"".join(fields.get(f"raw_{name}", cbor2.dumps(fields.get(name, value))) for name, value in items.items())
+    return _items("step_ms rows packed", {"step_ms": 10_000, "rows": 3, "packed": PACKED} | fields)
+
+
+def thinned(**fields: Any) -> bytes:
+    """A thinned frame of one channel, with some fields set to what they must not be."""
+    whole = packed([column([70, 71, 71], Coding(DENSE, 0, 1))] * 3)
+    fields.setdefault("packed", whole)
+    return _items("step_ms rows each packed", {"step_ms": 60_000, "rows": 3, "each": 6} | fields)
+
+
+def gap(**fields: Any) -> bytes:
+    """A gap, with some fields set to what they must not be."""
+    return _items("gap_boot first last", {"gap_boot": 6, "first": 900, "last": 1200} | fields)
+
+
+def _items(names: str, fields: dict[str, Any]) -> bytes:
+    items = {"version": 1, "boot": 7, "seq": 42, "time_s": 1_780_000_000, "uptime_ms": 250} | fields
+    every = ("version boot seq time_s uptime_ms " + names).split()
+    return b"".join(items.get(f"raw_{name}", cbor2.dumps(items.get(name))) for name in every)
 
 
 def bits(*columns: str, rows: int = 3, tail: str = "", **head: Any) -> bytes:
@@ -83,6 +95,8 @@ def _frames() -> Iterator[Row]:
     yield from _forms()
     yield from _event_lists()
     yield from _packed()
+    yield from _thinned()
+    yield from _gaps()
     yield from _cut()
 
 
@@ -90,7 +104,8 @@ def _forms() -> Iterator[Row]:
     head = sequence(1, 7, 42, None, 250)
     yield "items_5", "neither columns nor events", BAD_FRAME, head
     yield "items_7", "a step but no rows", BAD_FRAME, head + sequence(10_000, PACKED)
-    yield "items_9", "one item too many", BAD_FRAME, series() + b"\x00"
+    yield "items_9", "a number after the columns", BAD_FRAME, series() + b"\x00"
+    yield "items_10", "one item too many", BAD_FRAME, head + sequence(10_000, 3, 6, PACKED, 0)
     yield "byte_after", "a byte after the end that is no item", BAD_FRAME, series() + b"\xff"
     yield "events_in_series", "events with a step and rows", BAD_FRAME, series(packed=[0, 0, 0])
     yield "packed_text", "columns as text", BAD_FRAME, series(packed="\x08\x00")
@@ -157,12 +172,77 @@ def _packed() -> Iterator[Row]:
     yield "value_ramp", "a ramp that runs out of range", BAD_FRAME, bits(ramp, rows=4)
 
 
+def _thinned() -> Iterator[Row]:
+    def rows(*values: Values) -> bytes:
+        return thinned(rows=len(values[0]), packed=pack(values, [Coding(DENSE, 0, 3)] * len(values)))
+
+    why = "a row stands for 2 to 65,535 rows"
+    for value in (0, 1, 65_536, 2**63, -2):
+        yield f"each_{value}", why, BAD_FRAME, thinned(each=value)
+    for name, raw in NO_NUMBERS.items():
+        yield f"each_{name}", "each is not a number in its one form", BAD_FRAME, thinned(raw_each=bytes.fromhex(raw))
+    yield "each_null", "each is missing", BAD_FRAME, thinned(each=None)
+    for value in (0, 4097, 2**60, -3):
+        yield f"thinned_rows_{value}", "rows is out of range", BAD_FRAME, thinned(rows=value)
+    for value in (0, 2**31, -1):
+        yield f"thinned_step_ms_{value}", "step_ms is out of range", BAD_FRAME, thinned(step_ms=value)
+    for n in (1, 2, 4, 31, 32):
+        yield f"thinned_columns_{n}", "not three columns a channel", BAD_FRAME, rows(*[[1, 2, 3]] * n)
+    yield "thinned_mean_low", "a mean below the lowest", BAD_FRAME, rows([1, 5], [1, 4], [1, 6])
+    yield "thinned_mean_high", "a mean above the highest", BAD_FRAME, rows([1, 5], [1, 7], [1, 6])
+    yield "thinned_swapped", "highs before lows", BAD_FRAME, rows([9, 9], [5, 5], [1, 1])
+    for i, name in enumerate(("low", "mean", "high")):
+        holey = rows(*([2, None if i == k else 2] for k in range(3)))
+        yield f"thinned_without_{name}", f"a row whose {name} alone is missing", BAD_FRAME, holey
+    yield "thinned_text", "columns as text", BAD_FRAME, thinned(packed="\x08\x00")
+    yield "thinned_events", "events with each", BAD_FRAME, thinned(packed=[0, 0, 0])
+    yield "thinned_number", "a number in place of the columns", BAD_FRAME, thinned(packed=3)
+    whole = thinned()
+    for n in range(1, len(whole)):
+        yield f"thinned_cut_{n:02}", f"cut after {n} of {len(whole)} bytes", BAD_FRAME, whole[:n]
+
+
+def _gaps() -> Iterator[Row]:
+    last = 2**32 - 1
+    for name, why, numbers in (
+        ("upside_down", "first is after last", (7, 30, 12)),
+        ("upside_down_by_one", "first is after last", (6, 13, 12)),
+        ("itself", "a frame that says it is not there", (7, 40, 42)),
+        ("future", "numbers of its own boot that are not given out", (7, 43, 43)),
+        ("future_far", "numbers of its own boot that are not given out", (7, 1, last)),
+        ("later_boot", "a boot that was not yet", (8, 1, 2)),
+        ("boot_0", "no boot has this number", (0, 1, 2)),
+        ("boot_large", "no boot has this number", (2**32, 1, 2)),
+        ("boot_negative", "no boot has this number", (-1, 1, 2)),
+        ("first_0", "no frame has this number", (6, 0, 2)),
+        ("first_negative", "no frame has this number", (6, -1, 2)),
+        ("last_0", "no frame has this number", (6, 0, 0)),
+        ("last_large", "no frame has this number", (6, 1, 2**32)),
+        ("last_huge", "no frame has this number", (6, 1, 2**64 - 1)),
+        ("last_null", "a gap has an end", (6, 1, None)),
+        ("last_list", "a gap is three numbers", (6, 1, [2])),
+    ):
+        yield f"gap_{name}", why, BAD_FRAME, gap(**dict(zip(("gap_boot", "first", "last"), numbers, strict=True)))
+    yield "gap_first_frame", "the first frame of a boot has none before it", BAD_FRAME, gap(seq=1, gap_boot=7)
+    for field in ("gap_boot", "first", "last"):
+        for name, raw in NO_NUMBERS.items():
+            data = gap(**{f"raw_{field}": bytes.fromhex(raw)})
+            yield f"gap_{field}_{name}", f"{field} is not a number in its one form", BAD_FRAME, data
+    for field, value in (("boot", 0), ("seq", 0), ("seq", 2**32), ("time_s", -1), ("uptime_ms", 2**48 + 1)):
+        yield f"gap_head_{field}_{value}", f"{field} is out of range", BAD_FRAME, gap(**{field: value})
+    yield "gap_two_numbers", "a gap has no end", BAD_FRAME, gap(raw_last=b"")
+    yield "gap_four_numbers", "a number too many", BAD_FRAME, gap() + b"\x01"
+    whole = gap()
+    for n in range(1, len(whole)):
+        yield f"gap_cut_{n:02}", f"cut after {n} of {len(whole)} bytes", BAD_FRAME, whole[:n]
+
+
 def _cut() -> Iterator[Row]:
-    """A frame with gaps, sparse and dense columns, without each of its last bytes: in the envelope's payload, and in
-    the byte string of its columns."""
+    """A frame with missing values, sparse and dense columns, without each of its last bytes: in the envelope's payload,
+    and in the byte string of its columns."""
     columns: list[list[int | None]] = [[5, 5, None, 5, 9, 9, 9, 9], [1, 7, 3, 9, 2, 8, 2, 8]]
     codings = (Coding(SPARSE, 0, 1, 2), Coding(DENSE, 0, 3))
-    whole = packed([column(v, c, gaps=True) for v, c in zip(columns, codings, strict=True)], gaps=True)
+    whole = packed([column(v, c, presence=True) for v, c in zip(columns, codings, strict=True)], presence=True)
     frame = series(rows=8, packed=whole)
     for n in range(1, len(frame)):
         yield f"cut_{n:02}", f"cut after {n} of {len(frame)} bytes", BAD_FRAME, frame[:n]
@@ -172,79 +252,3 @@ def _cut() -> Iterator[Row]:
     events = sequence(1, 7, 42, None, 250, [6, 1500, 1])
     for n in range(5, len(events)):
         yield f"events_cut_{n:02}", f"cut after {n} of {len(events)} bytes", BAD_FRAME, events[:n]
-
-
-def _births() -> Iterator[Row]:
-    good = next(m.items for m in messages() if m.name == "smallest")
-    channel = good[6][0]
-
-    def birth(index: int, value: Any) -> bytes:
-        return cbor2.dumps([value if i == index else item for i, item in enumerate(good)])
-
-    yield "empty", "no byte at all", BAD_BIRTH, b""
-    yield "sequence", "a birth is an array", BAD_BIRTH, cbor2.dumps(good)[1:]
-    yield "version_2", "not our version", WRONG_VERSION, birth(0, 2)
-    yield "version_true", "true is not 1", BAD_BIRTH, birth(0, value=True)
-    yield "short", "an item is missing", BAD_BIRTH, cbor2.dumps(good[:-1])
-    yield "long", "an item too many", BAD_BIRTH, cbor2.dumps([*good, 0])
-    yield "byte_after", "a byte after the end", BAD_BIRTH, cbor2.dumps(good) + b"\0"
-    fields: tuple[tuple[int, Any, str], ...] = (
-        (1, 0, "boot"), (1, True, "boot"), (2, "Fridge", "kind"), (2, "", "kind"), (2, "k" * 33, "kind"),
-        (3, "", "model"), (4, "line\nbreak", "firmware"), (5, "n" * 65, "name"), (5, b"n", "name"), (5, 3, "name"),
-        (6, [], "channels"), (6, [[f"c{i}", "/", 1, 1, 3, "use"] for i in range(65)], "channels"),
-        (6, [[f"c{i}", "/", 1, 1, 0, "use"] for i in range(33)], "channels"), (6, [channel, channel], "channels"),
-        (6, {}, "channels"), (6, [channel[:-1]], "channels"), (6, [dict(enumerate(channel))], "channels"),
-    )  # fmt: skip
-    for index, value, what in fields:
-        name = f"{what}_{cbor2.dumps(value).hex()[:12]}"
-        yield name, f"{what} is not what it must be", BAD_BIRTH, birth(index, value)
-    for index, value in (
-        (0, "Beats"), (0, "1beat"), (0, ""), (0, 1), (1, ""), (1, "u" * 65), (2, 0), (2, -1), (2, 10**9 + 1), (3, 0),
-        (3, True), (4, 4), (4, -1), (4, None), (5, "Use"), (5, 7),
-    ):  # fmt: skip
-        broken = [value if i == index else item for i, item in enumerate(channel)]
-        name = f"channel_{index}_{cbor2.dumps(value).hex()[:12]}"
-        yield name, "a field of a channel is not what it must be", BAD_BIRTH, birth(6, [broken])
-    not_utf8 = cbor2.dumps(good).replace(b"am", b"a\xff", 1)
-    yield "not_utf8", "text that is not UTF-8", BAD_BIRTH, not_utf8
-
-
-def _states() -> Iterator[Row]:
-    for name, item, reason in (
-        ("version", [2, 7, 1], WRONG_VERSION), ("true", [1, 7, True], BAD_FRAME), ("two", [1, 7, 2], BAD_FRAME),
-        ("boot", [1, 0, 1], BAD_FRAME), ("boot_true", [1, True, 1], BAD_FRAME), ("short", [1, 7], BAD_FRAME),
-        ("long", [1, 7, 1, 0], BAD_FRAME), ("number", 1, BAD_FRAME), ("float", [1, 7, 1.0], BAD_FRAME),
-        ("version_float", [1.0, 7, 1], BAD_FRAME),
-    ):  # fmt: skip
-        yield name, "not [1, boot, 0 or 1]", reason, cbor2.dumps(item)
-
-
-def refused_envelopes(message: bytes, payload: bytes) -> Iterator[Refused]:
-    """Envelopes in the role `up` that are not ours, made from the right one of `payload`."""
-    tag, n = message[-8:], len(payload)
-    start, string, end = message[:6], message[6:-9], message[-9:]
-    for name, why, data in (
-        ("empty", "no byte at all", b""),
-        ("bare", "a payload without an envelope", payload),
-        ("tagged", "tag 17 before it", b"\xd1" + message),
-        ("byte_after", "a byte after the end", message + b"\0"),
-        ("mac_wrong", "another MAC", message[:-1] + bytes((message[-1] ^ 1,))),
-        ("mac_none", "an empty MAC", message[:-9] + b"\x40"),
-        ("mac_seven", "a MAC of seven bytes", message[:-9] + b"\x47" + tag[:7]),
-        ("mac_sixteen", "a MAC of 16 bytes", message[:-9] + b"\x50" + tag + bytes(8)),
-        ("mac_text", "the MAC as text", message[:-9] + b"\x68" + tag),
-        ("three_items", "without the unprotected header", b"\x83\x43\xa1\x01\x04" + string + b"\x48" + tag),
-        ("algorithm_5", "another algorithm", message[:4] + b"\x05" + message[5:]),
-        ("algorithm_unprotected", "the algorithm unprotected", b"\x84\x40\xa1\x01\x04" + message[6:]),
-        ("key_id", "an unprotected header", message[:5] + b"\xa1\x04\x41\x31" + message[6:]),
-        ("detached", "no payload", start + b"\xf6\x48" + tag),
-        ("payload_text", "the payload as text", start + bytes((0x60 + n,)) + payload + end),
-        ("length_of_one_byte", "a length that is not in its shortest form", start + bytes((0x58, n)) + payload + end),
-        ("length_of_two_bytes", "the same in two bytes", start + bytes((0x59, 0, n)) + payload + end),
-        ("length_of_four_bytes", "the same in four bytes", start + bytes((0x5A, 0, 0, 0, n)) + payload + end),
-        ("payload_in_chunks", "a payload of unknown length", start + b"\x5f" + string + b"\xff" + end),
-        ("array_of_unknown_length", "the array of unknown length", b"\x9f" + message[1:] + b"\xff"),
-    ):
-        yield Refused(f"envelope_{name}", why, "up", BAD_MAC, data)
-    for size in range(1, len(message)):
-        yield Refused(f"envelope_cut_{size:02}", f"cut after {size} bytes", "up", BAD_MAC, message[:size])

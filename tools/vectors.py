@@ -19,9 +19,11 @@ from pathlib import Path
 from typing import Any
 
 from tools import onboard
+from tools.vector_codings import codings
 from tools.vector_frames import frames
 from tools.vector_messages import ROLES, messages
-from tools.vector_refused import refused, refused_envelopes
+from tools.vector_refused import refused_frames
+from tools.vector_refused_messages import refused_envelopes, refused_messages
 
 __all__ = ["KEY", "PATH", "load", "text"]
 
@@ -38,7 +40,7 @@ def sections() -> dict[str, list[dict[str, Any]]]:
     """Every vector by its section."""
     seal = onboard.load("mac").Mac0(KEY).seal
     found: dict[str, list[dict[str, Any]]] = {"frames": [], **{section: [] for section in ROLES}}
-    for frame in frames():
+    for frame in (*frames(), *codings()):
         payload = frame.payload()
         found["frames"].append(
             {
@@ -62,7 +64,8 @@ def sections() -> dict[str, list[dict[str, Any]]]:
             }
         )
     found["refused"] = [
-        {"name": r.name, "why": r.why, "role": r.role, "reason": r.reason, "payload": r.data.hex()} for r in refused()
+        {"name": r.name, "why": r.why, "role": r.role, "reason": r.reason, "payload": r.data.hex()}
+        for r in (*refused_frames(), *refused_messages())
     ]
     payload = bytes.fromhex(next(f["payload"] for f in found["frames"] if f["name"] == "lone_zero"))
     found["envelopes"] = [

@@ -60,7 +60,9 @@ class Birth:
         return tuple((i, c) for i, c in enumerate(self.channels) if c.kind is not ValueKind.EVENT)
 
     def fits(self, frame: Frame) -> bool:
-        """Whether a frame's columns and events are of this device."""
+        """Whether a frame's columns and events are of this device. A gap has neither, and fits any."""
+        if frame.gap is not None:
+            return True
         if frame.events:
             return all(e.channel < len(self.channels) for e in frame.events)
         return len(frame.columns) == len(self.series)

@@ -1,6 +1,7 @@
 """Frames, as sealed by a board (format: frame.cddl). Every length and number is bounded before it is used."""
 
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, field
 from typing import Any
 
 from gateway.wire.columns import MAX_ROWS, VALUE_MAX, VALUE_MIN, Column, unpack
@@ -13,6 +14,7 @@ MAX_COUNTER = 2**32 - 1
 MAX_UPTIME_MS = 2**48
 MAX_TIME_S = 2**36
 MAX_STEP_MS = 2**31 - 1
+MAX_EACH = 65_535
 MAX_CHANNEL = 63
 
 
@@ -26,10 +28,21 @@ class Event:
 
 
 @dataclass(frozen=True, slots=True)
+class Gap:
+    """Frames `first` to `last` of `boot`, which their board no longer holds: what did not arrive of them never will."""
+
+    boot: int
+    first: int
+    last: int
+
+
+@dataclass(frozen=True, slots=True)
 class Frame:
     """One frame. `uptime_ms` and `time_s` are those of the first row; `time_s` is None while the board had no clock.
 
-    Either `columns` (one list of scaled integers a series channel, None = missing) or `events` is not empty.
+    One of three is there: `columns` (one list of scaled integers a series channel, None = missing), `events` or `gap`.
+    A thinned frame (`each` > 1) has a row for `each` measured ones: `columns` are their means, `lows` and `highs` their
+    ends; row i covers `step_ms` from `uptime_ms` + i * `step_ms` on.
     """
 
     boot: int
@@ -40,6 +53,10 @@ class Frame:
     rows: int
     columns: list[Column]
     events: tuple[Event, ...]
+    each: int = 1
+    lows: list[Column] = field(default_factory=list)
+    highs: list[Column] = field(default_factory=list)
+    gap: Gap | None = None
 
     @property
     def time_ms(self) -> int | None:
@@ -48,40 +65,75 @@ class Frame:
 
     @property
     def readings(self) -> int:
-        """Rows, or events."""
+        """Rows, or events; none in a gap."""
         return self.rows or len(self.events)
 
     @property
     def values(self) -> int:
-        """Numbers, without the missing ones."""
+        """Numbers, without the missing ones; three for each of a thinned frame."""
         if self.events:
             return len(self.events)
-        return sum(len(c) - c.count(None) for c in self.columns)
+        return sum(len(c) - c.count(None) for c in self.columns) * (1 if self.each == 1 else 3)
 
 
 def decode(payload: bytes) -> Frame:
     """Decode the payload of a sealed frame. Raises FrameError or VersionError."""
     check_version(leading_integers(payload, 1), FrameError)
     item: list[Any] = read_sequence(payload, FrameError)
-    if len(item) not in (6, 8):
-        raise FrameError(f"a frame has 6 or 8 items, not {len(item)}")
+    if len(item) not in (6, 8, 9):
+        raise FrameError(f"a frame has 6, 8 or 9 items, not {len(item)}")
     boot, seq, time_s, uptime_ms = item[1:5]
     integer(boot, 1, MAX_COUNTER, "boot")
     integer(seq, 1, MAX_COUNTER, "seq")
     if time_s is not None:
         integer(time_s, 0, MAX_TIME_S, "time_s")
     integer(uptime_ms, 0, MAX_UPTIME_MS, "uptime_ms")
-    step_ms, rows = 0, 1
-    if len(item) == 8:
-        step_ms, rows = item[5:7]
-        integer(step_ms, 1, MAX_STEP_MS, "step_ms")
-        integer(rows, 2, MAX_ROWS, "rows")
     body = item[-1]
     if type(body) is bytes:
-        return Frame(boot, seq, time_s, uptime_ms, step_ms, rows, unpack(body, rows), ())
+        if len(item) == 6:
+            return Frame(boot, seq, time_s, uptime_ms, 0, 1, unpack(body, 1), ())
+        step_ms, rows = item[5:7]
+        integer(step_ms, 1, MAX_STEP_MS, "step_ms")
+        integer(rows, 2 if len(item) == 8 else 1, MAX_ROWS, "rows")
+        if len(item) == 8:
+            return Frame(boot, seq, time_s, uptime_ms, step_ms, rows, unpack(body, rows), ())
+        integer(item[7], 2, MAX_EACH, "each")
+        lows, means, highs = _thirds(unpack(body, rows))
+        return Frame(boot, seq, time_s, uptime_ms, step_ms, rows, means, (), item[7], lows, highs)
     if type(body) is list and len(item) == 6:
         return Frame(boot, seq, time_s, uptime_ms, 0, 0, [], _events(body))
-    raise FrameError("a frame ends with packed columns or with events")
+    if type(body) is int and len(item) == 8:
+        return Frame(boot, seq, time_s, uptime_ms, 0, 0, [], (), gap=_gap(boot, seq, item[5:]))
+    raise FrameError("a frame ends with packed columns, with events or with the numbers of a gap")
+
+
+def _thirds(columns: list[Column]) -> tuple[list[Column], list[Column], list[Column]]:
+    """(lows, means, highs) of a thinned frame: in every row in this order, or missing together."""
+    n, left = divmod(len(columns), 3)
+    if left:
+        raise FrameError(f"a thinned frame has three columns a channel, so {len(columns)} is too many or too few")
+    lows, means, highs = columns[:n], columns[n : 2 * n], columns[2 * n :]
+    for column in zip(lows, means, highs, strict=True):
+        if not all(map(_ascending, *column)):
+            raise FrameError("a thinned row has a mean that is not between its lowest and its highest value")
+    return lows, means, highs
+
+
+def _ascending(low: int | None, mean: int | None, high: int | None) -> bool:
+    if low is None or mean is None or high is None:
+        return low is mean is high
+    return low <= mean <= high
+
+
+def _gap(boot: int, seq: int, numbers: Iterable[Any]) -> Gap:
+    gap_boot, first, last = numbers
+    integer(gap_boot, 1, boot, "gap_boot")
+    integer(last, 1, MAX_COUNTER, "last")
+    integer(first, 1, last, "first")
+    if gap_boot == boot and last >= seq:
+        # A gap never covers itself or what comes after it.
+        raise FrameError(f"frame {seq} says that frame {last} of the same boot is gone, which comes no earlier")
+    return Gap(gap_boot, first, last)
 
 
 def _events(flat: list[Any]) -> tuple[Event, ...]:

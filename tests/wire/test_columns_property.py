@@ -71,13 +71,13 @@ def test_what_the_firmware_packs_the_gateway_unpacks(found: list[Values]):
 
 @given(columns())
 def test_the_firmware_chooses_the_shortest_coding_that_the_rule_allows(found: list[Values]):
-    gaps = any(None in values for values in found)
+    presence = any(None in values for values in found)
     shortest = [
-        min((handpack.column(v, c, gaps=gaps) for c in handpack.allowed(v)), key=len) if v != [None] * len(v) else
-        handpack.column(v, gaps=gaps)
+        handpack.column(v, presence=presence) if v == [None] * len(v) else
+        min((handpack.column(v, c, presence=presence) for c in handpack.allowed(v)), key=len)
         for v in found
     ]  # fmt: skip
-    assert len(packed(found)) == len(handpack.packed(shortest, gaps=gaps))
+    assert len(packed(found)) == len(handpack.packed(shortest, presence=presence))
 
 
 def swings(rows: int, lowest: int, every: int) -> Values:

@@ -10,14 +10,14 @@ import pytest
 
 from gateway.wire.birth import decode_birth, encode_birth
 from gateway.wire.cose import open_sealed, seal, split
-from gateway.wire.downlink import decode_state, encode_ack, encode_command
-from gateway.wire.errors import WireError
+from gateway.wire.downlink import MAX_ACK_BOOTS, decode_ack, decode_state, encode_ack, encode_command
+from gateway.wire.errors import FrameError, WireError
 from gateway.wire.frame import decode
 from tools import onboard, vectors
 
 VECTORS = vectors.load()
 KEY = bytes.fromhex(VECTORS["key"])
-DECODERS = {"up": decode, "birth": decode_birth, "state": decode_state}
+DECODERS = {"up": decode, "birth": decode_birth, "state": decode_state, "ack": decode_ack}
 
 
 def each(section: str) -> pytest.MarkDecorator:
@@ -33,10 +33,14 @@ def test_the_file_is_what_the_code_produces():
     assert vectors.PATH.read_text(encoding="utf-8") == vectors.text(), "python -m tools.vectors --write"
 
 
-def test_there_are_enough_frames_of_both_kinds():
+def test_there_are_enough_frames_by_board_and_by_hand_and_of_every_kind():
     by_board = [v["board"] for v in VECTORS["frames"]]
     assert by_board.count(True) >= 60
     assert by_board.count(False) >= 40
+    meanings = [v["meaning"] for v in VECTORS["frames"]]
+    assert {kind: sum(kind in meaning for meaning in meanings) >= 8 for kind in ("each", "gap")} == {
+        "each": True, "gap": True,
+    }  # fmt: skip
 
 
 @each("frames")
@@ -48,6 +52,13 @@ def test_the_gateway_reads_a_frame_to_its_meaning(vector: dict[str, Any]):
     assert [[e.channel, e.offset_ms, e.value] for e in frame.events] == meaning.get("events", [])
     assert [list(column) for column in frame.columns] == meaning.get("columns", [])
     assert frame.rows == (len(meaning["columns"][0]) if "columns" in meaning else 0)
+    assert frame.each == meaning.get("each", 1)
+    assert [list(column) for column in frame.lows] == meaning.get("lows", [])
+    assert [list(column) for column in frame.highs] == meaning.get("highs", [])
+    assert (asdict(frame.gap) if frame.gap else None) == meaning.get("gap")
+    numbers = [v for name in ("lows", "columns", "highs") for column in meaning.get(name, []) for v in column]
+    assert frame.values == len(numbers) - numbers.count(None) + len(frame.events)
+    assert frame.readings == max(frame.rows, len(frame.events))
 
 
 @pytest.mark.parametrize("vector", [pytest.param(v, id=v["name"]) for v in VECTORS["frames"] if v["board"]])
@@ -56,12 +67,35 @@ def test_the_firmware_produces_the_frame(vector: dict[str, Any]):
     head = [meaning[k] for k in ("boot", "seq", "time_s", "uptime_ms")]
     if "events" in meaning:
         payload = frame.events_frame(*head, meaning["events"])
+    elif "gap" in meaning:
+        payload = frame.gap_frame(*head, *meaning["gap"].values())
     else:
-        columns = frame.Columns(len(meaning["columns"]), len(meaning["columns"][0]))
-        for row in zip(*meaning["columns"], strict=True):
+        series = [*meaning.get("lows", []), *meaning["columns"], *meaning.get("highs", [])]
+        columns = frame.Columns(len(series), len(series[0]))
+        for row in zip(*series, strict=True):
             columns.add(row)
-        payload = frame.Framer(columns.channels, columns.capacity).columns(*head, meaning["step_ms"], columns)
+        framer, each = frame.Framer(columns.channels, columns.capacity), meaning.get("each", 1)
+        payload = framer.columns(*head, meaning["step_ms"], columns, each)
     assert bytes(payload).hex() == vector["payload"]
+
+
+@pytest.mark.parametrize(
+    ("channels", "each"), [(1, 6), (2, 6), (4, 6), (32, 6), (3, 0), (3, -1), (3, 65_536)]
+)  # fmt: skip
+def test_the_firmware_refuses_to_thin_what_is_no_thinned_frame(channels: int, each: int):
+    frame = onboard.load("frame")
+    columns = frame.Columns(channels, 2)
+    columns.add([1] * channels)
+    with pytest.raises(ValueError, match="thinned"):
+        frame.Framer(channels, 2).columns(7, 42, None, 0, 60_000, columns, each)
+
+
+@pytest.mark.parametrize(
+    "gap", [(7, 30, 12), (7, 40, 42), (7, 43, 43), (8, 1, 2), (6, 0, 2), (6, 0, 0), (0, 1, 2), (6, 1, 2**32)]
+)
+def test_the_firmware_refuses_a_gap_of_numbers_that_it_never_gave_out(gap: tuple[int, int, int]):
+    with pytest.raises(ValueError, match="gap"):
+        onboard.load("frame").gap_frame(7, 42, None, 250, *gap)
 
 
 @each("births")
@@ -82,7 +116,26 @@ def test_the_gateway_reads_a_state_to_its_meaning(vector: dict[str, Any]):
 
 @each("acks")
 def test_the_gateway_writes_an_ack(vector: dict[str, Any]):
-    assert encode_ack(vector["meaning"]["upto"]).hex() == vector["payload"]
+    assert encode_ack(**vector["meaning"]).hex() == vector["payload"]
+
+
+@each("acks")
+def test_an_ack_reads_back_to_its_meaning(vector: dict[str, Any]):
+    ack = asdict(decode_ack(bytes.fromhex(vector["payload"])))
+    assert ack | {"upto": [list(mark) for mark in ack["upto"]]} == vector["meaning"]
+
+
+@pytest.mark.parametrize(
+    ("upto", "time_s", "wait_s"),
+    [
+        ([], 0, 0), ([(7, 1)] * (MAX_ACK_BOOTS + 1), 0, 0), ([(0, 1)], 0, 0), ([(7, -1)], 0, 0), ([(7, 2**32)], 0, 0),
+        ([(7, 1)], -1, 0), ([(7, 1)], 2**36 + 1, 0), ([(7, 1)], 0, -1), ([(7, 1)], 0, 601), ([(7, 1)], 1.5, 0),
+        ([(7, 1)], 0, 0.05), ([(7, 1.0)], 0, 0),
+    ],
+)  # fmt: skip
+def test_the_gateway_writes_no_ack_that_it_would_not_read(upto: Any, time_s: Any, wait_s: Any):
+    with pytest.raises(FrameError):
+        encode_ack(upto, time_s=time_s, wait_s=wait_s)
 
 
 @each("commands")
@@ -113,7 +166,9 @@ def test_a_message_opens_in_its_own_role_and_under_its_own_key_only(role: str, v
 
 @each("acks")
 def test_the_firmware_reads_an_ack(vector: dict[str, Any]):
-    assert onboard.load("cbor").loads(bytes.fromhex(vector["payload"])) == [1, *vector["meaning"]["upto"]]
+    meaning = vector["meaning"]
+    says = [1, meaning["time_s"], meaning["wait_s"], *meaning["upto"]]
+    assert onboard.load("cbor").loads(bytes.fromhex(vector["payload"])) == says
 
 
 @each("commands")

@@ -13,7 +13,7 @@ from binascii import hexlify, unhexlify
 
 import cbor
 import packing
-from frame import Columns, Framer, events_frame
+from frame import Columns, Framer, events_frame, gap_frame
 from mac import Mac0
 
 mac = Mac0(bytes(range(32)))
@@ -23,12 +23,15 @@ def frame(meaning):
     boot, seq, time_s, uptime_ms = (meaning[k] for k in ("boot", "seq", "time_s", "uptime_ms"))
     if "events" in meaning:
         return events_frame(boot, seq, time_s, uptime_ms, meaning["events"])
-    series = meaning["columns"]
+    if "gap" in meaning:
+        return gap_frame(boot, seq, time_s, uptime_ms, *(meaning["gap"][k] for k in ("boot", "first", "last")))
+    series = meaning.get("lows", []) + meaning["columns"] + meaning.get("highs", [])
     rows = len(series[0])
     columns = Columns(len(series), rows)
     for i in range(rows):
         columns.add([column[i] for column in series])
-    return Framer(len(series), rows).columns(boot, seq, time_s, uptime_ms, meaning["step_ms"], columns)
+    framer = Framer(len(series), rows)
+    return framer.columns(boot, seq, time_s, uptime_ms, meaning["step_ms"], columns, meaning.get("each", 1))
 
 
 def refused(role, sealed):
