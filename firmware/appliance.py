@@ -10,6 +10,9 @@ GAUGE = const(0)
 EVENT = const(3)
 
 _ROWS = const(60)
+# From here on (percent of the journal) series are thinned, until it is this empty again.
+_THIN_FILL = const(75)
+_FULL_FILL = const(60)
 # The loop looks at least this often, so that a command or a deadline never waits for a long step.
 _LOOK_MS = const(1000)
 # After this long without an event that matters, reports may wait for `quiet_s`.
@@ -46,6 +49,7 @@ class Appliance:
         self._row = [None] * len(self._series)
         self._empty_row = (None,) * len(self._series)
         self._columns = Columns(len(self._series), _ROWS)
+        self._thin = None  # a thinning.Thinned while the journal is nearly full
         self._step_ms = config.step_ms
         self._offset_s = clock.offset_s
         self._next_ms = self._base_ms = clock.uptime_ms()
@@ -88,7 +92,7 @@ class Appliance:
         self.look(now)
         self.settle()
         # Sealed when one more row would come too late, so that a frame never waits beyond its deadline.
-        if self._columns.rows:
+        if self._columns.rows and self._thin is None:
             wait_ms = self._live_ms if self.is_live(now) else self._report_ms if now < self._busy_ms else self._quiet_ms
             if self._next_ms - self._base_ms >= wait_ms:
                 self.seal()
@@ -138,9 +142,12 @@ class Appliance:
             self._busy_ms = now + _QUIET_AFTER_MS
 
     def settle(self):
-        """Seals at once if an event that matters is pending. What was measured before it goes before it."""
+        """Seals at once if an event that matters is pending. What was measured before it goes before it, unless it
+        is to be thinned: an event is no reason for a frame of a few rows then."""
         if self._urgent:
-            self.seal()
+            if self._thin is None:
+                self._seal_columns()
+            self._seal_events()
 
     def seal(self):
         """Seals all that is measured and noted."""
@@ -172,12 +179,21 @@ class Appliance:
             self._next_ms += missed * self._step_ms
 
     def _add(self, row):
-        columns = self._columns
+        columns, fill = self._columns, self._sealer.fill
+        if self._thin is not None:
+            if fill < _FULL_FILL:
+                self.seal()
+                self._thin = None
+        elif fill >= _THIN_FILL and not columns.rows:
+            from thinning import begin
+
+            self._thin = begin(columns.channels)
         if not columns.rows:
             self._base_ms = self._next_ms
         columns.add(row)
         self._next_ms += self._step_ms
-        if columns.rows == _ROWS:
+        thin = self._thin
+        if columns.rows == _ROWS if thin is None else thin.take(columns, self._base_ms, self._step_ms):
             self.seal()
 
     def _time_s(self, uptime_ms):
@@ -185,8 +201,12 @@ class Appliance:
         return None if self._offset_s is None else self._offset_s + uptime_ms // 1000
 
     def _seal_columns(self):
-        if self._columns.rows:
-            self._sealer.columns(self._columns, self._time_s(self._base_ms), self._base_ms, self._step_ms)
+        thin, columns = self._thin, self._columns
+        while thin is not None and thin.close(columns, self._base_ms):
+            at_ms = thin.base_ms
+            self._sealer.columns(thin, self._time_s(at_ms), at_ms, thin.each * self._step_ms, thin.each)
+        if columns.rows:
+            self._sealer.columns(columns, self._time_s(self._base_ms), self._base_ms, self._step_ms)
 
     def _seal_events(self):
         if self._pending:

@@ -2,7 +2,7 @@
 
 import asyncio
 import gc
-import json
+import sys
 
 from micropython import const
 
@@ -40,7 +40,9 @@ class Board:
             self.appliance.make_safe()
 
     def every_second(self):
-        """Tells the heap every hour, prints a health line every ten minutes, and begins a reboot that is asked for."""
+        """Looks after the journal, tells the heap every hour, prints a health line every ten minutes, and begins a
+        reboot that is asked for."""
+        self.link.tend()
         now_s = self.clock.uptime_ms() // 1000
         if now_s >= self._heap_s:
             self._heap_s += _HEAP_EVERY_S
@@ -58,45 +60,23 @@ class Board:
             self.supervisor.stop("appliance")
             self.appliance.seal()
             if not await self.link.drain(_DRAIN_MS):
-                print("reboot: unconfirmed")
+                print("reboot: unconfirmed", "but on flash" if self.journal.spill() else "")
             await self.link.leave()
             self.report(final=True)
         finally:
             self.reset()
 
     def report(self, final=False):
-        """One machine-readable line for whoever reads the console."""
-        sealer, journal, link = self.sealer, self.journal, self.link
+        """Prints the health line."""
         free = self._measure_heap()
-        print(
-            # One text, not a table of texts: it is in memory all the time.
-            'HG {"kind":"%s","uptime_s":%d,"heap_free":%d,"heap_min":%d,"boot":%d,"frames_sealed":%d,"frames_acked":%d,'
-            '"frames_dropped":%d,"payload_bytes":%d,"rows":%d,"values":%d,"events":%d,"retransmits":%d,"refused":%s,'
-            '"crashes":%d,"connects":%d,"final":%s}'
-            % (
-                self.kind,
-                self.clock.uptime_ms() // 1000,
-                free,
-                self.heap_min,
-                sealer.boot,
-                sealer.seq,
-                journal.acked,
-                journal.dropped,
-                link.payload_bytes,
-                sealer.rows,
-                sealer.values,
-                sealer.events,
-                link.retransmits,
-                json.dumps(link.refused),
-                self.supervisor.crashes,
-                link.client.connects,
-                "true" if final else "false",
-            )
-        )
+        from health import line
+
+        del sys.modules["health"]
+        print(line(self, free, final))
 
     def boot_reused(self, boot):
         """The gateway knows frames of this boot number or a later one: the counter was lost. Those numbers name
-        other frames, so the board starts again beyond them."""
+        other frames, so the board starts again beyond them, and forgets what it numbered so."""
         print("boot: used before:", boot)
         try:
             self.boot_counter.store(boot)
@@ -104,6 +84,7 @@ class Board:
             # Without it the next start would end here again.
             print("boot:", error)
             return
+        self.journal.ack(self.sealer.boot, self.sealer.seq)
         self.appliance.make_safe()
         self.reset()
 

@@ -7,18 +7,23 @@ kept in whole seconds, so `time_s * 1000 + uptime_ms % 1000` is the Unix time in
 import asyncio
 import time
 
+from micropython import const
+
 # NTP and the C library hand out whole seconds: two readings of one clock may differ by one. Following that
-# would cut a frame in two each time.
-_JITTER_S = 1
+# would cut a frame in two each time. The gateway's word comes late by what it was on the way.
+_JITTER_S = const(1)
+_GATEWAY_JITTER_S = const(2)
 
 
 class Clock:
     """`speed` simulated seconds pass in a real one. With `epoch_ms` (the real Unix time in milliseconds at which
-    simulated and real time are equal) the clock is set from the machine's own; without, it is not set."""
+    simulated and real time are equal) the clock is set from the machine's own; without, it is not set.
+
+    `source` is who set it: "system", "ntp", "gateway", or None."""
 
     def __init__(self, speed=1, epoch_ms=None):
         self.speed = speed
-        self.offset_s = None
+        self.offset_s = self.source = None
         self._tick = time.ticks_ms()
         self._real_ms = 0
         if epoch_ms is not None:
@@ -43,9 +48,16 @@ class Clock:
             return None
         return self.offset_s + (self.uptime_ms() if uptime_ms is None else uptime_ms) // 1000
 
-    def set_time_s(self, unix_s):
+    def set_time_s(self, unix_s, source="system"):
+        """It is `unix_s` now, says `source`. The gateway is believed only where nobody else has told the time."""
+        jitter_s = _JITTER_S
+        if source == "gateway":
+            if self.source not in (None, source):
+                return
+            jitter_s = _GATEWAY_JITTER_S
+        self.source = source
         offset_s = unix_s - self.uptime_ms() // 1000
-        if self.offset_s is None or abs(offset_s - self.offset_s) > _JITTER_S:
+        if self.offset_s is None or abs(offset_s - self.offset_s) > jitter_s:
             self.offset_s = offset_s
 
     async def sleep_ms(self, ms):

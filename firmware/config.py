@@ -37,7 +37,8 @@ class Mqtt:
 
 
 class Config:
-    """Everything in board.json, checked. `board` is the table itself, for the drivers."""
+    """Everything in board.json, checked. `board` is the table itself, for the drivers. The journal takes at most
+    `journal_bytes` of memory and `flash_bytes` of flash (0: none); `durable` puts every frame on flash at once."""
 
     board: dict
     firmware: str
@@ -55,6 +56,8 @@ class Config:
     live_s: int
     heating_step_ms: int
     journal_bytes: int
+    flash_bytes: int
+    durable: bool
     drivers: str
     channels: list
     sim: dict
@@ -97,6 +100,11 @@ def check(table, unique_id=None):
     config.live_s = _number(table, "live_s", 1, 60, 1)
     config.heating_step_ms = _number(table, "heating_step_ms", 100, 60000, 1000)
     config.journal_bytes = _number(table, "journal_bytes", 2048, 1 << 22, 16384)
+    config.flash_bytes = _number(table, "flash_bytes", 0, 1 << 26, 262144)
+    durable = table.get("durable")
+    if durable is not None and not isinstance(durable, bool):
+        raise _wrong("durable", "true or false")
+    config.durable = bool(durable)
     config.drivers = _text(table, "drivers")
     config.channels = _channels(table)
     config.sim = _table(table, "sim", optional=True)

@@ -1,104 +1,211 @@
 """Sealed frames that the gateway has not confirmed yet, bounded in bytes, and the counters that outlive a restart.
 
-`Journal` is the narrow place behind which frames may one day spill to flash: whoever sends asks only for what
-comes after a position, and says what was confirmed.
+Frames live in memory. They go to flash (segments.py) when the link is down or memory is short, and at once when they
+matter. Whoever sends asks only for what comes after a position, and says what was confirmed.
 """
 
 import os
+import struct
 
 from micropython import const
+from segments import HEAD_BYTES, SEGMENT_BYTES, record
 
-# What a frame costs beside its bytes: the bytes object and the place in the list, with rounding.
-_FRAME_BYTES = const(48)
+# Memory is taken in such steps. All frames lie in one piece: in many small ones they would split up the heap.
+_STEP_BYTES = const(512)
+# Without a good link so much is left to chance, and for so long, before it goes to flash.
+_EXPOSED_BYTES = const(2048)
+_SPILL_AFTER_MS = const(60000)
 
 
 class Journal:
-    """At most `limit_bytes` of this boot's frames, oldest first, without a hole in their numbers.
+    """This boot's frames in memory, `limit_bytes` at most, and those of any boot in `segments` (a Segments; None where
+    there is no flash). With `always`, every frame goes to flash at once.
 
-    When it is full, the oldest series frame that was never sent is dropped; events go only after every series.
-    What was sent stays as it is: the gateway may have it, and a number names one frame for ever. What was dropped
-    stays known as a range: the gateway confirms in order, so it must hear that those numbers will never come.
-    """
+    Flash always holds the oldest of what memory holds. When memory is full the rest goes there too, and what is in both
+    leaves memory. Only where flash is absent, full or broken, frames are dropped: series first, oldest first.
 
-    def __init__(self, boot, limit_bytes=16384):
+    What there is: `held` frames not confirmed, of all boots; `size` bytes of them in memory, `exposed` of these nowhere
+    else; `flash_bytes` in use; `fill` per cent of all the room. Counted since the start: `acked` frames of this boot
+    confirmed; `dropped` frames; `flash_writes` files written or removed; `flash_errors` refused by flash; `cut` bad
+    records that were found then."""
+
+    def __init__(self, boot, segments=None, limit_bytes=16384, always=False):
         self.limit_bytes = limit_bytes
-        self.size = 0
-        self.dropped = 0
-        self.acked = 0
+        self.size = self.exposed = self.held = self.fill = self.acked = self.dropped = 0
+        self.flash_bytes = self.flash_writes = self.flash_errors = self.cut = 0
         self._boot = boot
-        self._first = 1  # number of the first frame in _frames
-        # Each the bytes of a frame; (bytes,) of one that matters; or how many numbers in a row were dropped.
-        self._frames = []
-        self._sent = 0
+        self._segments = segments
+        self._always = always
+        self._ring = bytearray()  # `size` bytes of records, in order, and room for more
+        self._newest = 0  # number of the last
+        self._frames = 0  # how many of them are exposed: those from `size - exposed` on
+        # The number that was read last, and where the record behind it is.
+        self._at = self._next = 0
+        # The newest number when the age of what is exposed began to count, and since when.
+        self._mark = self._mark_ms = self._retry_ms = 0
+        self._count()
 
-    def append(self, boot, seq, payload, keep=False):
-        """Takes a sealed frame, the next in number. `keep` marks what matters: it is dropped only after the rest.
-        Raises MemoryError with nothing changed."""
-        self._frames.append((payload,) if keep else payload)
-        if len(self._frames) == 1:
-            self._first = seq
-        self.size += _FRAME_BYTES + len(payload)
-        while self.size > self.limit_bytes and self.drop():
-            pass
-
-    def mark_sent(self, boot, seq):
-        """Everything up to there has left the board at least once."""
-        self._sent = seq
+    def append(self, seq, payload, keep=False):
+        """Takes the next frame of this boot. `keep` marks what matters: it is on flash before this returns, and is
+        dropped only after the rest. Returns whether it is on flash. Raises MemoryError with nothing changed."""
+        made = record(self._boot, seq, payload, keep)
+        short = self.size + len(made) - len(self._ring)
+        if short > 0:
+            self._ring.extend(bytes(max(short, _STEP_BYTES)))
+        self._ring[self.size : self.size + len(made)] = made
+        self.size += len(made)
+        self.exposed += len(made)
+        self._frames += 1
+        self._newest = seq
+        try:
+            if keep or self._always:
+                self.spill()
+            while self.size > self.limit_bytes and (self._let_go() or self._drop()):
+                pass
+            self._count()
+        except MemoryError:
+            pass  # it is taken, and the rest can wait
+        return not self.exposed
 
     def after(self, boot, seq):
-        """The first thing beyond that position: (boot, seq, payload), with None as the payload of a frame that
-        was dropped; or None if there is nothing. (0, 0) is before everything."""
+        """The first frame beyond that position, of whatever boot: (boot, seq, payload); or None if there is none, or
+        none that can be read now. (0, 0) is before everything. Numbers that are missing are held no longer."""
         if boot > self._boot:
             return None
-        if boot < self._boot:
-            seq = 0
-        at = self._first
-        for frame in self._frames:
-            end = at + (frame if isinstance(frame, int) else 1)
-            if end > seq + 1:
-                payload = frame[0] if isinstance(frame, tuple) else None if isinstance(frame, int) else frame
-                return self._boot, max(at, seq + 1), payload
-            at = end
+        try:
+            if self._segments is not None and (boot < self._boot or not self.size or seq + 1 < self._number(0)):
+                found = self._segments.after(boot, seq)
+                if found is not None:
+                    return found
+            if boot < self._boot:
+                seq = 0
+            at = self._next if seq == self._at else 0
+            while at < self.size and self._number(at) <= seq:
+                at = self._end(at)
+            if at < self.size:
+                number, end = self._number(at), self._end(at)
+                payload = bytes(memoryview(self._ring)[at + HEAD_BYTES : end])
+                self._at, self._next = number, end
+                return self._boot, number, payload
+        except OSError:
+            self._count()
+        except MemoryError:
+            self._cut(0, self.size - self.exposed)
         return None
 
     def ack(self, boot, seq):
         """Forgets everything of `boot` up to `seq`."""
-        frames = self._frames
-        while boot == self._boot and frames and self._first <= seq:
-            frame = frames[0]
-            if isinstance(frame, int):
-                count = min(frame, seq + 1 - self._first)
-                self._first += count
-                if count < frame:
-                    frames[0] = frame - count
-                    break
-            else:
-                self._first += 1
-                self.size -= len(frame[0]) if isinstance(frame, tuple) else len(frame)
-                self.acked += 1
-            self.size -= _FRAME_BYTES
-            frames.pop(0)
+        if self._segments is not None:
+            self._segments.ack(boot, seq)
+        if boot == self._boot:
+            at = 0
+            while at < self.size and self._number(at) <= seq:
+                if at >= self.size - self.exposed:  # what is on flash is counted there
+                    self._frames -= 1
+                    self.acked += 1
+                at = self._end(at)
+            self._cut(0, at)
+        self._count()
 
-    def drop(self):
-        """Makes a gap of the oldest frame that may go; never of the newest. False if there is none: the few that
-        are on the way may go beyond the bound."""
-        frames = self._frames
-        for least in (bytes, tuple):
-            seq = self._first
-            for index in range(len(frames) - 1):
-                frame = frames[index]
-                if isinstance(frame, least) and seq > self._sent:
-                    self.size -= len(frame[0]) if isinstance(frame, tuple) else len(frame)
+    def spill(self):
+        """Puts everything on flash that is not there. Returns whether it is."""
+        segments = self._segments
+        tries = 0 if segments is None else 2
+        while tries and self.exposed:
+            at = self.size - self.exposed
+            if at and segments.count >= segments.limit:
+                # Flash is about to give up frames, and none of them may live on in memory.
+                self._cut(0, at)
+                at = 0
+            end, frames = segments.append(self._ring, at, self.size)
+            self.exposed = self.size - end
+            self._frames -= frames
+            if not frames:
+                tries -= 1
+        self._count()
+        return not self.exposed
+
+    def tend(self, now_ms, link_good):
+        """To be called about once a second. Without a good link, puts on flash what has been exposed for long, or is
+        much."""
+        if not self.exposed or self._mark < self._number(self.size - self.exposed):
+            # Nothing is left of what there was then.
+            self._mark, self._mark_ms = self._newest, now_ms
+        if not link_good and now_ms >= self._retry_ms:
+            if self.exposed >= _EXPOSED_BYTES or (self.exposed and now_ms - self._mark_ms >= _SPILL_AFTER_MS):
+                if not self.spill():
+                    self._retry_ms = now_ms + _SPILL_AFTER_MS
+
+    def release(self):
+        """Memory is short: gives back what holds frames that are on flash, else a quarter. False if there is nothing
+        but the newest frame."""
+        gone = self._let_go()
+        goal = 0 if gone else self.size * 3 // 4
+        while goal and self.size > goal and self._drop():
+            gone = True
+        try:
+            self._ring = bytearray(memoryview(self._ring)[: self.size])
+        except MemoryError:
+            pass  # what is left is in the way of itself
+        self._count()
+        return gone
+
+    def _let_go(self):
+        """Takes out of memory what is on flash, if need be after putting it there. Whether there was any."""
+        if self.size == self.exposed:
+            self.spill()
+        at = self.size - self.exposed
+        self._cut(0, at)
+        return at > 0
+
+    def _drop(self):
+        """Drops the frame that matters least, but not the newest. Whether there was one."""
+        for keep in (0, 1):
+            at = 0
+            while at < self.size and self._end(at) < self.size:
+                if self._ring[at + 10] == keep:
+                    self._cut(at, self._end(at))
+                    self._frames -= 1
                     self.dropped += 1
-                    frames[index] = 1
-                    # Gaps side by side are one gap.
-                    for at in (index, index - 1):
-                        if at >= 0 and isinstance(frames[at], int) and isinstance(frames[at + 1], int):
-                            frames[at] += frames.pop(at + 1)
-                            self.size -= _FRAME_BYTES
                     return True
-                seq += frame if isinstance(frame, int) else 1
+                at = self._end(at)
         return False
+
+    def _number(self, at):
+        return struct.unpack_from("<I", self._ring, at + 6)[0]
+
+    def _end(self, at):
+        return at + HEAD_BYTES + struct.unpack_from("<H", self._ring, at)[0]
+
+    def _cut(self, at, end):
+        """Takes records out of memory."""
+        self._ring[at:end] = b""
+        exposed = self.size - self.exposed
+        if end > exposed:
+            self.exposed -= end - max(at, exposed)
+        self.size -= end - at
+        if self._next > at:
+            self._next = max(at, self._next - (end - at))
+        if not self.size:
+            self._ring = bytearray()
+
+    def _count(self):
+        segments = self._segments
+        used, room = self.exposed, self.limit_bytes
+        self.held = self._frames
+        if segments is not None:
+            self.held += segments.frames
+            self.acked += segments.acked
+            self.dropped += segments.dropped
+            segments.acked = segments.dropped = 0
+            self.flash_bytes = segments.count * SEGMENT_BYTES
+            self.flash_writes = segments.writes
+            self.flash_errors = segments.errors
+            self.cut = segments.cut
+            if not segments.failing:
+                used += self.flash_bytes
+                room += segments.limit * SEGMENT_BYTES
+        self.fill = min(100, 100 * used // room)
 
 
 class Counter:

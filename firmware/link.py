@@ -1,23 +1,28 @@
 """The board's end of the wire: birth and state, frames until the gateway has them on disk, commands that verify.
 
 A broker's PUBACK says nothing about the gateway's disk: only the gateway's own cumulative `ack` frees a frame.
-Until then the very same bytes are sent again.
+Until then the very same bytes are sent again. Which goes when is decided in flight.py.
 """
 
 import asyncio
+import os
+import sys
 
 import cbor
 import mqtt
+from flight import Flight
 from micropython import const
 
 _VERSION = const(1)
-# Frames on the way without an ack. At a commit every 50 ms this is 160 frames a second.
-_WINDOW = const(8)
-_RETRY_FIRST_MS = const(15000)
-_RETRY_MOST_MS = const(120000)
-# How long a fresh connection waits for the retained ack before it sends again what it may already have sent.
+# How long a fresh connection waits for the retained ack before it sends what the gateway may have already.
 _ACK_WAIT_MS = const(1000)
+# A thousand boards whose network comes back begin their backlogs at random within this.
+_SPREAD_MS = const(4096)
 _LOOK_MS = const(1000)
+_WAIT_MOST_S = const(600)
+# An ack tells the time only if what it confirms left no longer ago than a commit and this: else it was held back, or
+# is played back.
+_LATE_S = const(30)
 
 
 class Link:
@@ -59,13 +64,10 @@ class Link:
         self._offline = offline
         self.woken = asyncio.Event()
         self._greeted = 0
-        self._sent = 0
-        self._highest = 0
-        self._acked = 0
-        # Since when an ack is awaited: from the last and from the first time that its frame was sent.
-        self._since_ms = self._first_ms = 0
-        self._retry_ms = _RETRY_FIRST_MS
-        self._hold_ms = None
+        self._introduced = 0  # the earlier boot whose birth was said last
+        self._flight = Flight(sealer.boot, journal, sealer)
+        # When the backlog begins, and until when the retained ack is awaited (0: it came).
+        self._begin_ms = self._ack_by_ms = 0
         topic = "hg/1/" + device + "/"
         self._topic = topic
         self._up = topic + "up"
@@ -92,8 +94,10 @@ class Link:
     async def run(self, beat):
         """Sends what there is to send, for ever."""
         while True:
+            # The spread's end comes in between: boards that look once a second would all begin at a full second.
+            pause_ms = self._begin_ms - self._clock.real_ms()
             try:
-                await asyncio.wait_for_ms(self.woken.wait(), _LOOK_MS)
+                await asyncio.wait_for_ms(self.woken.wait(), pause_ms if 0 < pause_ms < _LOOK_MS else _LOOK_MS)
             except asyncio.TimeoutError:
                 pass
             self.woken.clear()
@@ -101,17 +105,21 @@ class Link:
             if self.client.last_error != self._trouble:
                 self._trouble = self.client.last_error
                 print("mqtt:", self._trouble)
-            if self._ready():
-                try:
-                    await self._serve(beat)
-                except OSError:
-                    # The client connects again by itself; what was not acked is still in the journal.
-                    pass
+            try:
+                await self._serve(beat)
+            except OSError:
+                # The client connects again by itself; what was not acked is still in the journal.
+                pass
+
+    def tend(self):
+        """Once a second, also while a write hangs: what nobody confirms goes to flash in time."""
+        good = self._ready() and not self._flight.retries and not self._flight.overdue(self._clock.real_ms())
+        self._journal.tend(self._clock.uptime_ms(), good)
 
     async def drain(self, limit_ms):
         """Waits until everything is acked; False if that did not happen within `limit_ms` (real)."""
         waited = 0
-        while self._journal.after(0, 0) is not None:
+        while self._journal.held:
             if waited >= limit_ms:
                 return False
             await asyncio.sleep_ms(50)
@@ -135,57 +143,54 @@ class Link:
     async def _on_connect(self):
         client = self.client
         this = client.connects
-        self._hold_ms = self._clock.real_ms() + _ACK_WAIT_MS
+        now = self._clock.real_ms()
+        dice = os.urandom(2)
+        self._begin_ms = now + (dice[0] << 8 | dice[1]) % _SPREAD_MS
+        self._ack_by_ms = now + _ACK_WAIT_MS
+        self._flight.retries = 0
+        self._flight.rewind(now, self._begin_ms)
         await client.subscribe((self._topic + "ack", self._topic + "cmd"))
         await client.publish(self._topic + "birth", self._birth, retain=True)
         await client.publish(self._topic + "state", self._online, retain=True)
         self._greeted = this
+        self._introduced = 0
         print("mqtt: connected")
         self.woken.set()
 
     async def _serve(self, beat):
-        now = self._clock.real_ms()
-        if self._hold_ms is not None:
-            if now < self._hold_ms:
-                return
-            self._rewind(now)
-        elif self._sent > self._acked and now - self._since_ms >= self._retry_ms:
-            self._retry_ms = min(2 * self._retry_ms, _RETRY_MOST_MS)
-            self._rewind(now)
-        while self._hold_ms is None and self._ready() and self._sent - self._acked < _WINDOW:
-            following = self._journal.after(self._boot, self._sent)
-            if following is None:
+        while self._ready():
+            now = self._clock.real_ms()
+            entry = self._flight.next(now) if now >= self._ack_by_ms else None
+            if entry is None:
                 break
-            await self._send(*following)
+            if entry[0] != self._boot and entry[0] != self._introduced:
+                await self._introduce(entry[0])
+            if self._flight.first:
+                self.payload_bytes += len(entry[2])
+            else:
+                self.retransmits += 1
+            await self.client.publish_soon(self._up, entry[2])
             beat()
 
-    def _rewind(self, now):
-        """Everything that is not acked goes out again from its first."""
-        self._hold_ms = None
-        self._sent = self._acked
-        self._since_ms = now
+    async def _introduce(self, boot):
+        """Says what the board was in that boot, before a frame of it: the gateway may never have heard of it. Not
+        retained: that is what the board is now."""
+        self._introduced = boot
+        try:
+            from births import sealed_birth
 
-    async def _send(self, boot, seq, payload):
-        if self._sent == self._acked:
-            self._since_ms = self._clock.real_ms()
-            if seq > self._highest:
-                self._first_ms = self._since_ms
-        if payload is None:
-            payload = self._sealer.gap(boot, seq)
-        # Marked before the bytes leave: the ack may come while the client still waits for its turn.
-        self._sent = seq
-        if seq > self._highest:
-            self._highest = seq
-            self._journal.mark_sent(boot, seq)
-            self.payload_bytes += len(payload)
-        else:
-            self.retransmits += 1
-        await self.client.publish_soon(self._up, payload)
+            del sys.modules["births"]
+            birth = sealed_birth(self._mac, boot)
+        except MemoryError:
+            # The next connection tries again; the gateway keeps the frames meanwhile.
+            birth = None
+        if birth is not None:
+            await self.client.publish_soon(self._topic + "birth", birth)
 
     def _on_message(self, topic, payload, retained, dup):
         what = topic[topic.rfind("/") + 1 :]
         if what == "ack":
-            why = self._on_ack(payload)
+            why = self._on_ack(payload, retained)
         elif what == "cmd":
             why = "retained" if retained else self._on_command(payload)
         else:
@@ -202,35 +207,36 @@ class Link:
             return None
         return message if isinstance(message, list) and message and message[0] == _VERSION else None
 
-    def _on_ack(self, payload):
+    def _on_ack(self, payload, retained):
         message = self._open(b"ack", payload)
         if message is None:
             return "unverified"
-        for mark in message[1:]:
-            if not isinstance(mark, list) or len(mark) != 2:
-                continue
-            boot, seq = mark
-            if not isinstance(boot, int) or not isinstance(seq, int):
+        flight, boot = self._flight, self._boot
+        marks = message[3:]
+        for numbers in [message[1:3]] + (marks or [None]):
+            if not isinstance(numbers, list) or len(numbers) != 2:
                 return "form"
-            if boot > self._boot or (boot == self._boot and seq > self._highest):
-                self._boot_reused(boot)
+            if not all(isinstance(number, int) and number >= 0 for number in numbers):
+                return "form"
+        if message[2] > _WAIT_MOST_S:
+            return "form"
+        for mark in marks:
+            if mark[0] > boot or (mark[0] == boot and mark[1] > flight.highest):
+                self._boot_reused(mark[0])
                 return "boot"
-            if boot == self._boot:
-                self._confirm(seq)
-        return None
-
-    def _confirm(self, seq):
-        now = self._clock.real_ms()
-        if seq > self._acked:
-            self._journal.ack(self._boot, seq)
-            # A gateway that spares its disk commits late: its own pace tells when an ack is overdue.
-            self._retry_ms = max(_RETRY_FIRST_MS, min(2 * (now - self._first_ms), _RETRY_MOST_MS))
-            self._acked = seq
-            self._sent = max(self._sent, seq)
-            self._since_ms = self._first_ms = now
-        if self._hold_ms is not None:
-            self._rewind(now)
+        late_ms = (max(flight.wait_s, message[2]) + _LATE_S) * 1000
+        flight.wait_s = message[2]
+        self._ack_by_ms = 0
+        age_ms = flight.acked(marks, self._clock.real_ms(), not retained)
+        if not retained:
+            if age_ms is not None and age_ms <= late_ms:
+                self._clock.set_time_s(message[1], "gateway")
+            for boot, seq in marks:
+                last = flight.gap(boot, seq)
+                if last:
+                    self._sealer.gap(boot, seq + 1, last, self._clock.time_s(), self._clock.uptime_ms())
         self.woken.set()
+        return None
 
     def _on_command(self, payload):
         message = self._open(b"cmd", payload)

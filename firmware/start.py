@@ -1,6 +1,7 @@
 """Makes a board from its configuration. Needed once: main.py drops this module from memory when it is done."""
 
 import gc
+import os
 import sys
 
 import cbor
@@ -11,12 +12,36 @@ from clock import Clock
 from mac import Mac0
 from micropython import const
 from sealer import Sealer
+from segments import SEGMENT_BYTES, Segments
 from supervisor import Supervisor
 
 _VERSION = const(1)
 _EVENT = const(3)
 # kind -> class, in the module of that name. Only the one that is asked for is loaded.
 _KINDS = {"fridge": "Fridge", "kettle": "Kettle"}
+# Where frames are on flash. Never the name of a module: an import would find the folder first.
+_FOLDER = "frames"
+# Nobody makes a second one of these: what only makes them leaves the memory too, 3 KB with 64-bit words.
+_MADE_ONCE = (
+    "appliance.Appliance",
+    "board.Board",
+    "clock.Clock",
+    "flight.Flight",
+    "fridge.DoorWatch",
+    "fridge.Fridge",
+    "fridge.ShelfWatch",
+    "journal.Counter",
+    "journal.Journal",
+    "kettle.HeaterControl",
+    "kettle.Kettle",
+    "link.Link",
+    "mac.Mac0",
+    "mqtt.Client",
+    "mqtt_socket.PacketSocket",
+    "sealer.Sealer",
+    "segments.Segments",
+    "supervisor.Supervisor",
+)
 # The link's longest pause is a write that waits until a dead connection is noticed.
 _LINK_LIMIT_MS = const(300000)
 
@@ -30,9 +55,10 @@ def make():
         print("hearthgate: board.json: kind: expected one of", ", ".join(sorted(_KINDS)))
         return None
     clock = _make_clock(config.sim or {})
-    boot = _next_boot()
+    segments = _open_segments(config.flash_bytes)
+    boot = _next_boot(0 if segments is None else segments.boot)
     mac = Mac0(config.key)
-    waiting = journal.Journal(boot.value, config.journal_bytes)
+    waiting = journal.Journal(boot.value, segments, config.journal_bytes, config.durable)
     series = sum(1 for channel in config.channels if channel.kind != _EVENT)
     board = Board(config.kind, clock, port.reset, boot, waiting, Sealer(mac, waiting, boot.value, series))
     drivers = __import__(config.drivers).open_drivers(config.board, clock)
@@ -42,6 +68,10 @@ def make():
     gc.collect()
     _make_link(board, config, mac)
     _supervise(board, config)
+    for name in _MADE_ONCE:
+        module, made = name.split(".")
+        if module in sys.modules:
+            getattr(sys.modules[module], made).__init__ = None
     gc.collect()
     # Never so much that nothing is left to send it with.
     waiting.limit_bytes = min(config.journal_bytes, gc.mem_free() // 3)
@@ -71,14 +101,29 @@ def _make_clock(sim):
     return clock
 
 
-def _next_boot():
+def _open_segments(flash_bytes):
+    """What earlier lives left on flash, with room for more; None if the board may not use flash for frames."""
+    if not flash_bytes:
+        return None
+    found = Segments(_FOLDER, flash_bytes)
+    if hasattr(os, "statvfs"):
+        # Two thirds of what is free are for a person's files, the next firmware and the file system itself.
+        stat = os.statvfs(".")
+        room = found.count * SEGMENT_BYTES + stat[1] * stat[4]
+        found.limit = min(found.limit, room // 3 // SEGMENT_BYTES)
+    return found
+
+
+def _next_boot(found):
+    """The counter of boots, one beyond every boot before: `found` is the highest among the frames on flash."""
     boot = journal.Counter("boot")
+    following = max(boot.value, found) + 1
     try:
-        boot.store(boot.value + 1)
+        boot.store(following)
     except OSError as error:
         # Without flash it still measures and reports; the gateway tells if that number was used before.
         print("boot: cannot store the boot counter:", error)
-        boot.value += 1
+        boot.value = following
     return boot
 
 
@@ -88,6 +133,12 @@ def _make_link(board, config, mac):
     boot = board.sealer.boot
     channels = [channel[:6] for channel in config.channels]
     birth = [_VERSION, boot, config.kind, config.model, config.firmware, config.name, channels]
+    birth = mac.seal(b"birth", cbor.dumps(birth))
+    if config.flash_bytes:
+        import births
+
+        births.remember(mac, birth)
+        del births, sys.modules["births"]
     offline, online = (mac.seal(b"state", cbor.dumps([_VERSION, boot, state])) for state in (0, 1))
     gc.collect()
     board.link = Link(
@@ -97,7 +148,7 @@ def _make_link(board, config, mac):
         board.journal,
         mac,
         board.sealer,
-        mac.seal(b"birth", cbor.dumps(birth)),
+        birth,
         online,
         offline,
         journal.Counter("command"),

@@ -55,7 +55,7 @@ class Wifi:
             while self._is_live(self._clock.uptime_ms()):
                 await asyncio.sleep_ms(1000)
             try:
-                self._clock.set_time_s(ntptime.time() + EPOCH_S)
+                self._clock.set_time_s(ntptime.time() + EPOCH_S, "ntp")
                 wait_s = _AGAIN_S
             except (OSError, ValueError, IndexError) as error:
                 # Every failure is tried again: without a clock the board measures on and sends uptime.

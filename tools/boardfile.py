@@ -84,6 +84,15 @@ class Report(_Strict):
     live_s: int = Field(ge=1, le=60)
 
 
+class Journal(_Strict):
+    """[journal]: what a board keeps until the gateway has it, where that is not the firmware's usual: at most so many
+    bytes in memory and on flash (0: none), and whether every frame goes to flash at once."""
+
+    journal_bytes: int | None = Field(default=None, ge=2_048, le=1 << 22)
+    flash_bytes: int | None = Field(default=None, ge=0, le=1 << 26)
+    durable: bool | None = None
+
+
 class Sim(_Strict):
     """[sim]: the seed of an emulated household, and how fast its time runs."""
 
@@ -101,6 +110,7 @@ class Board(_Strict):
     drivers: Drivers
     report: Report
     channels: Annotated[tuple[Channel, ...], Field(strict=False, min_length=1, max_length=_MAX_CHANNELS)]
+    journal: Journal = Journal()
     sim: Sim | None = None
 
     @property
@@ -205,11 +215,12 @@ def to_board_json(
     mqtt: Mapping[str, Any],
     wifi: Mapping[str, Any] | None,
     sim: Mapping[str, Any] | None,
+    journal: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """What goes into board.json.
 
     device: 12 lower-case hex digits, or None for the chip's own id. name: None for the board's usual one.
-    mqtt: host at least; the rest has defaults. sim: what differs from the [sim] of the board.
+    mqtt: host at least; the rest has defaults. sim, journal: what differs from the [sim] and [journal] of the board.
     Raises BoardFileError.
     """
     where = f"board.json of {board.name}"
@@ -242,4 +253,5 @@ def to_board_json(
     }
     if report.heating_step_ms is not None:
         out["heating_step_ms"] = report.heating_step_ms
-    return out
+    bounds = _checked(Journal, where, board.journal.model_dump() | dict(journal or {}), "journal")
+    return out | bounds.model_dump(exclude_none=True)

@@ -71,6 +71,32 @@ def test_a_second_of_jitter_moves_nothing_but_more_does():
     assert c.time_s() == 1002
 
 
+def test_the_gateway_is_believed_where_nobody_else_tells_the_time():
+    clock.time = Ticks()
+    c = clock.Clock()
+    assert c.source is None
+    c.set_time_s(1000, "gateway")
+    assert (c.time_s(), c.source) == (1000, "gateway")
+    for said_s, kept_s in ((1002, 1000), (998, 1000), (1003, 1003), (1000, 1000)):
+        c.set_time_s(said_s, "gateway")
+        assert c.time_s() == kept_s, said_s
+    c.set_time_s(1500, "ntp")
+    c.set_time_s(9000, "gateway")
+    assert (c.time_s(), c.source) == (1500, "ntp")
+    c.set_time_s(1700)
+    c.set_time_s(9000, "gateway")
+    assert (c.time_s(), c.source) == (1700, "system")
+
+
+def test_who_agrees_with_the_gateway_takes_its_place():
+    clock.time = Ticks()
+    c = clock.Clock()
+    c.set_time_s(1000, "gateway")
+    c.set_time_s(1001, "ntp")
+    c.set_time_s(1050, "gateway")
+    assert (c.time_s(), c.source) == (1000, "ntp")
+
+
 def test_simulated_time_runs_from_its_epoch():
     ticks = clock.time = Ticks(0, 1_700_000_010_000)
     c = clock.Clock(60, 1_700_000_000_000)

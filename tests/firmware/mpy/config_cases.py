@@ -51,6 +51,11 @@ WRONG = (
     ("report_s", -1),
     ("live_s", 61),
     ("journal_bytes", 100),
+    ("flash_bytes", -1),
+    ("flash_bytes", True),
+    ("flash_bytes", 1 << 27),
+    ("durable", 1),
+    ("durable", "yes"),
     ("drivers", None),
     ("channels", {}),
     ("channels", []),
@@ -85,10 +90,16 @@ def test_a_good_file_is_read():
     c = config.load()
     assert (c.device, c.kind, c.name, len(c.key)) == ("a0b1c2d3e4f5", "fridge", "Kitchen fridge", 32)
     assert (c.mqtt.host, c.mqtt.port, c.mqtt.keepalive_s, c.mqtt.tls) == ("127.0.0.1", 1884, 30, None)
-    assert (c.step_ms, c.report_s, c.quiet_s, c.live_s, c.journal_bytes) == (10000, 60, 600, 1, 16384)
+    assert (c.step_ms, c.report_s, c.quiet_s, c.live_s) == (10000, 60, 600, 1)
+    assert (c.journal_bytes, c.flash_bytes, c.durable) == (16384, 262144, False)
     assert c.channels[0].den == 16
     assert c.channels[1].driver is None
     assert c.board["drivers"] == "fridge_sim"
+
+
+def test_the_journal_may_be_bounded_otherwise():
+    c = config.check(dict(copy(GOOD), journal_bytes=4096, flash_bytes=0, durable=True))
+    assert (c.journal_bytes, c.flash_bytes, c.durable) == (4096, 0, True)
 
 
 def test_what_is_wrong_is_named():

@@ -42,18 +42,19 @@ class Heater:
 
 
 class Sealer:
-    """Keeps what would be sealed: ("columns", first row's uptime, time_s, step, rows) and ("events", uptime, time_s,
-    events, keep)."""
+    """Keeps what would be sealed: ("columns", first row's uptime, time_s, step, rows), with how many measured rows each
+    stands for where they are thinned, and ("events", uptime, time_s, events, keep). `fill` is that of the journal."""
 
     def __init__(self):
         self.frames = []
+        self.fill = 0
 
-    def columns(self, columns, time_s, uptime_ms, step_ms):
+    def columns(self, columns, time_s, uptime_ms, step_ms, each=1):
         rows = []
         for row in range(columns.rows):
             cells = [columns.cells[channel * columns.capacity + row] for channel in range(columns.channels)]
             rows.append([None if cell == 0x7FFFFFFF else cell - 0x20000000 for cell in cells])
-        self.frames.append(("columns", uptime_ms, time_s, step_ms, rows))
+        self.frames.append(("columns", uptime_ms, time_s, step_ms, rows) + ((each,) if each > 1 else ()))
         columns.clear()
 
     def event_list(self, events, time_s, uptime_ms, keep):

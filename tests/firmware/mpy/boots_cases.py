@@ -1,0 +1,84 @@
+"""flight.py, link.py and the journal on flash: frames of earlier boots, and live frames beside a long backlog."""
+
+from link_bench import BOOT, Bench, Gateway, drained, frame, life, numbers
+
+
+async def test_frames_of_all_boots_go_out_oldest_first():
+    life(3, 20)
+    life(5, 7)
+    bench = Bench(flash=True)
+    bench.seal(2)
+    gateway = Gateway()
+    payloads = await bench.greeted()
+    order = []
+    while payloads:
+        order += [tuple(frame(payload)[1:3]) for payload in payloads]
+        bench.ack(*gateway.take(payloads))
+        await bench.serve()
+        payloads = bench.client.take()
+    assert order == [(3, seq) for seq in range(1, 21)] + [(5, seq) for seq in range(1, 8)] + [(BOOT, 1), (BOOT, 2)]
+    assert bench.journal.held == 0
+    assert bench.sealer.gaps == 0
+
+
+async def test_a_live_frame_passes_the_frames_of_other_boots():
+    life(3, 100)
+    bench = Bench(flash=True)
+    await bench.greeted()
+    bench.seal()
+    assert await bench.sent() == [(BOOT, 1)]
+    bench.ack((BOOT, 1))
+    assert await bench.sent() == [], "the window of the backlog is full"
+    bench.ack((3, 16))
+    assert await bench.sent() == [(3, seq) for seq in range(17, 33)]
+
+
+async def test_an_ack_of_one_boot_frees_no_other():
+    life(3, 3)
+    life(5, 3)
+    bench = Bench(flash=True)
+    bench.seal(3)
+    await bench.greeted()
+    bench.ack((5, 3), (3, 2))
+    assert bench.journal.after(0, 0)[:2] == (3, 3)
+    assert bench.journal.after(3, 3)[:2] == (BOOT, 1)
+    bench.ack((3, 3), (BOOT, 1))
+    assert bench.journal.after(0, 0)[:2] == (BOOT, 2)
+    assert bench.link.refused == {}
+
+
+async def test_a_backlog_of_three_boots_with_holes():
+    life(3, 9, lost=(1, 2))
+    life(5, 9, lost=(4, 5, 6))
+    bench = Bench(flash=True)
+    bench.seal(4)
+    gateway = Gateway()
+    bench.ack(*(gateway.take(await bench.greeted())))
+    await drained(bench, gateway)
+    assert sorted(gateway.gaps) == [(3, 1, 2), (5, 4, 6)], gateway.gaps
+    assert [gateway.marks[boot] for boot in (3, 5, BOOT)] == [9, 9, 6]
+
+
+async def test_live_frames_overtake_the_backlog_and_it_goes_on():
+    bench = Bench(flash=True)
+    gateway = Gateway()
+    bench.seal(500)
+    await bench.client.connect()
+    bench.clock.now += 4096
+    bench.client.log = []
+    sent = 0
+    for _ in range(40):
+        bench.seal()
+        await bench.serve()
+        payloads = bench.client.take()
+        out = numbers(payloads)
+        assert bench.sealer.seq in out, "a live frame goes out at once"
+        backlog = [seq for seq in out if seq <= 500]
+        assert len(backlog) == min(16, 500 - sent), "and the backlog goes on"
+        assert backlog == list(range(sent + 1, sent + len(backlog) + 1)), (sent, backlog)
+        sent += len(backlog)
+        bench.ack(*gateway.take(payloads))
+        bench.clock.now += 1000
+    assert (gateway.marks[BOOT], gateway.stored, gateway.twice) == (540, 540, 0)
+    assert bench.link.retransmits == 0
+    assert bench.journal.held == 0
