@@ -68,15 +68,16 @@ def add(db: Database, sink: str, series: Series, closed_until_ms: int, now_ms: i
         raise ValueError("only aggregates have buckets")
     late = 0
     by_start: dict[int, list[int]] = {}
-    for i, value in enumerate(series.values):
+    for i in range(len(series.values)):
         time_ms = series.time_ms + i * series.step_ms
         start_ms = time_ms - time_ms % length_ms
         if start_ms + length_ms <= closed_until_ms:
             late += 1
         else:
-            by_start.setdefault(start_ms, []).append(value)
+            by_start.setdefault(start_ms, []).append(i)
     channel = series.channel
-    for start_ms, values in by_start.items():
+    lows, highs = series.lows or series.values, series.highs or series.values
+    for start_ms, rows in by_start.items():
         db.connection.execute(
             "INSERT INTO bucket VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) "
             "ON CONFLICT (sink, grant_id, device_id, channel, start_ms, unit, num, den) DO UPDATE SET "
@@ -96,10 +97,10 @@ def add(db: Database, sink: str, series: Series, closed_until_ms: int, now_ms: i
                 series.time_label,
                 start_ms,
                 start_ms + length_ms,
-                len(values),
-                sum(values),
-                min(values),
-                max(values),
+                len(rows) * series.each,
+                sum(series.values[i] for i in rows) * series.each,  # of a thinned row the mean, which is rounded
+                min(lows[i] for i in rows),
+                max(highs[i] for i in rows),
                 channel.num,
                 channel.den,
                 now_ms,
@@ -140,6 +141,25 @@ def take_closed(db: Database, sink: str, horizon_ms: dict[int, int], now_ms: int
                 ),
             )
     return closed
+
+
+def horizons(db: Database, sink: str) -> dict[int, int]:
+    """Up to which time the series of each device were read: its buckets that end there are closed."""
+    return dict(db.connection.execute("SELECT device_id, until_ms FROM horizon WHERE sink = ?", (sink,)))
+
+
+def move_horizon(db: Database, sink: str, device_id: int, until_ms: int) -> None:
+    """The series of a device were read up to then. In a transaction."""
+    db.connection.execute(
+        "INSERT INTO horizon VALUES (?, ?, ?) ON CONFLICT (sink, device_id) "
+        "DO UPDATE SET until_ms = max(until_ms, excluded.until_ms)",
+        (sink, device_id, until_ms),
+    )
+
+
+def open_devices(db: Database, sink: str) -> set[int]:
+    """The devices that an aggregate is being filled for."""
+    return {row[0] for row in db.connection.execute("SELECT DISTINCT device_id FROM bucket WHERE sink = ?", (sink,))}
 
 
 def _number(value: Fraction) -> int | float:

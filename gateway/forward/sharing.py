@@ -2,17 +2,23 @@
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from gateway.consent.decide import GrantIndex, Reading, Reason, Share, decide, nearest
 from gateway.consent.grants import Grant
-from gateway.store.frames import StoredFrame
+from gateway.store.reader import StoredFrame
 from gateway.wire.birth import Channel, ValueKind
+
+_MINUTE_MS = 60_000
 
 
 @dataclass(frozen=True, slots=True)
 class Series:
-    """Consecutive readings of one channel in a frame, shared under one grant. `first_row` is the index in the frame."""
+    """Consecutive readings of one channel in a frame, shared under one grant. `first_row` is the index in the frame.
+
+    In a thinned frame each row stands for `each` readings: `values` are their means, and `lows` and `highs` their
+    lowest and highest. Elsewhere `each` is 1, and those two are empty.
+    """
 
     frame: StoredFrame
     index: int
@@ -22,8 +28,15 @@ class Series:
     time_ms: int
     step_ms: int
     time_label: str
-    values: list[int]
     is_event: bool
+    values: list[int] = field(default_factory=list)
+    lows: list[int] = field(default_factory=list)
+    highs: list[int] = field(default_factory=list)
+
+    @property
+    def each(self) -> int:
+        """How many readings a row stands for."""
+        return self.frame.frame.each
 
     def goes_on(self, row: int, grant: Grant) -> bool:
         """Whether a reading of this row, shared under `grant`, belongs to this series."""
@@ -32,17 +45,26 @@ class Series:
     @property
     def last_ms(self) -> int:
         """The time of the last reading."""
-        return self.time_ms + self.step_ms * (len(self.values) - 1)
+        return self.time_ms + self.step_ms * len(self.values) - self.step_ms // self.each
+
+
+@dataclass(frozen=True, slots=True)
+class _Row:
+    row: int
+    time_ms: int
+    value: int
+    low: int
+    high: int
 
 
 @dataclass(frozen=True, slots=True)
 class _Source:
-    """One channel's readings in a frame: (row, time_ms, value), without the missing ones."""
+    """One channel's readings in a frame, without the missing ones."""
 
     index: int
     channel: Channel
     is_event: bool
-    readings: list[tuple[int, int, int]]
+    rows: list[_Row]
 
 
 def share(
@@ -54,8 +76,9 @@ def share(
     withheld: Counter[Reason],
 ) -> Iterator[Series]:
     """What of a frame may leave to a recipient, for each purpose; a reading that may leave for none is counted in
-    `withheld`, with the reason that came nearest to a yes."""
-    start_ms, label = frame.start()
+    `withheld`, with the reason that came nearest to a yes. (Of a thinned frame, a row counts as one.)"""
+    start_ms = 0 if frame.time_ms is None else frame.time_ms
+    lasts_ms = frame.frame.step_ms - frame.frame.step_ms // frame.frame.each
     for source in _sources(frame, start_ms):
         channel = source.channel
         asked = [
@@ -64,46 +87,86 @@ def share(
             if (candidates := grants.candidates(recipient, purpose, channel.category, frame.device))
         ]
         if not asked:
-            withheld[Reason.NO_GRANT] += len(source.readings)
+            withheld[Reason.NO_GRANT] += len(source.rows)
             continue
         runs: dict[str, Series] = {}
-        for row, time_ms, value in source.readings:
-            known_ms = None if label == "arrival" else time_ms
-            reading = Reading(frame.device, channel.category, known_ms, source.is_event)
+        for row in source.rows:
+            readings = [
+                Reading(frame.device, channel.category, at_ms, source.is_event)
+                for at_ms in ([None] if frame.time_ms is None else _moments(row.time_ms, lasts_ms))
+            ]
             refusals: list[Reason] = []
             for purpose, candidates in asked:
-                answer = decide(reading, recipient, purpose, candidates, now_ms)
-                if not isinstance(answer, Share):
-                    refusals.append(answer.reason)
+                answer = _decided(readings, recipient, purpose, candidates, now_ms)
+                if not isinstance(answer, Grant):
+                    refusals.append(answer)
                     continue
                 run = runs.get(purpose)
-                if run is not None and run.goes_on(row, answer.grant):
-                    run.values.append(value)
-                    continue
-                if run is not None:
-                    yield run
-                step_ms = 0 if source.is_event else frame.frame.step_ms
-                runs[purpose] = Series(
-                    frame, source.index, channel, answer.grant, row, time_ms, step_ms, label, [value], source.is_event
-                )
+                if run is None or not run.goes_on(row.row, answer):
+                    if run is not None:
+                        yield run
+                    step_ms = 0 if source.is_event else frame.frame.step_ms
+                    run = runs[purpose] = Series(
+                        frame, source.index, channel, answer, row.row, row.time_ms, step_ms, frame.label,
+                        source.is_event,
+                    )  # fmt: skip
+                run.values.append(row.value)
+                if frame.frame.each > 1:
+                    run.lows.append(row.low)
+                    run.highs.append(row.high)
             if len(refusals) == len(asked):
                 withheld[nearest(refusals)] += 1
         yield from runs.values()
 
 
+def _decided(
+    readings: Sequence[Reading], recipient: str, purpose: str, candidates: Sequence[Grant], now_ms: int
+) -> Grant | Reason:
+    """The grant under which all of these may leave (what was made into one row cannot be taken apart), or why not."""
+    if len(readings) > 1:
+        fitting = [
+            g for g in candidates if all(_allows(g, reading, recipient, purpose, now_ms) for reading in readings)
+        ]
+        if not fitting:
+            answers = (decide(reading, recipient, purpose, candidates, now_ms) for reading in readings)
+            return next((a.reason for a in answers if not isinstance(a, Share)), Reason.NO_GRANT)
+        candidates = fitting
+    answer = decide(readings[0], recipient, purpose, candidates, now_ms)
+    return answer.grant if isinstance(answer, Share) else answer.reason
+
+
+def _allows(grant: Grant, reading: Reading, recipient: str, purpose: str, now_ms: int) -> bool:
+    return isinstance(decide(reading, recipient, purpose, (grant,), now_ms), Share)
+
+
+def _moments(time_ms: int, lasts_ms: int) -> Iterator[int]:
+    """When the readings in a row were taken: its first, its last, and a moment of each minute between."""
+    yield time_ms
+    if lasts_ms:
+        # A day holds every minute that a grant's hours can name.
+        yield from range(time_ms + _MINUTE_MS, time_ms + min(lasts_ms, 86_400_000), _MINUTE_MS)
+        yield time_ms + lasts_ms
+
+
 def _sources(frame: StoredFrame, start_ms: int) -> Iterable[_Source]:
     body = frame.frame
-    if body.events:
-        for row, event in enumerate(body.events):
-            channel = frame.birth.channels[event.channel]
-            readings = [(row, start_ms + event.offset_ms, event.value)]
-            yield _Source(event.channel, channel, is_event=True, readings=readings)
+    for row, event in enumerate(body.events):
+        channel = frame.birth.channels[event.channel]
+        at_ms = start_ms + event.offset_ms
+        yield _Source(
+            event.channel, channel, is_event=True, rows=[_Row(row, at_ms, event.value, event.value, event.value)]
+        )
+    if not body.columns:
         return
-    for (index, channel), column in zip(frame.birth.series, body.columns, strict=True):
-        step_ms = body.step_ms
+    parts = zip(frame.birth.series, body.columns, body.lows or body.columns, body.highs or body.columns, strict=True)
+    for (index, channel), column, lows, highs in parts:
         yield _Source(
             index,
             channel,
             channel.kind is ValueKind.EVENT,
-            [(row, start_ms + row * step_ms, value) for row, value in enumerate(column) if value is not None],
+            [
+                _Row(row, start_ms + row * body.step_ms, value, low, high)
+                for row, (value, low, high) in enumerate(zip(column, lows, highs, strict=True))
+                if value is not None and low is not None and high is not None
+            ],
         )

@@ -2,63 +2,120 @@
 
 import secrets
 import sqlite3
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from importlib import resources
 from pathlib import Path
 
 from gateway.errors import HearthgateError
+from gateway.store import damage, migration
+from gateway.store.transaction import transaction
+from gateway.store.windows import Windows
 
 APPLICATION_ID = 0x48474154  # "HGAT": `file` and we know our own
+
+# Of a new database. A commit writes each page that it touched whole, once to the log and once to the file. Bytes written
+# for a frame of 55 and of 90 bytes, as tests/gateway/test_wear.py measures them (write_bytes, 50 boards, no sink):
+#   pages of     512       1024       2048       4096
+#   10 a commit  PAGES_10
+#   50 a commit  PAGES_50
+PAGE_BYTES = 1024
+# How long opening looks for damage; `check_rest` goes through all of it.
+CHECK_S = 0.1
 
 
 class StoreError(HearthgateError):
     """The database cannot be used; the text says what to do."""
 
 
-class Database:
-    """One SQLite connection in WAL mode, synchronous=FULL. Used by one thread at a time."""
+class StoreFull(StoreError):
+    """The database has reached its size, and nothing in it may go."""
 
-    def __init__(self, path: Path) -> None:
+
+class Database:
+    """One SQLite connection in WAL mode, synchronous=FULL. Used by one thread at a time.
+
+    `notice` is None, or a sentence for the household: the file was damaged, and what became of it.
+    """
+
+    def __init__(self, path: Path, *, check_s: float = CHECK_S) -> None:
         self.path = path
+        self.notice: str | None = None
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            new = not path.exists()
-            self.connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=10)
+            damage.finish_mending(path)
             try:
-                if new:
-                    path.chmod(0o600)  # it holds the devices' keys
-                self._open()
-            except BaseException:
-                self.connection.close()
-                raise
+                self._connect(check_s)
+            except sqlite3.DatabaseError as why:
+                if not damage.is_damage(path, why):
+                    raise
+                aside = damage.mend(path, self._prepare_new)
+                self.notice = damage.sentence(path, aside, why)
+                self._connect(check_s)
+        except damage.InUseError as why:
+            raise StoreError(
+                f"{path} is damaged and in use. Stop the gateway and start it: it mends what it can."
+            ) from why
         except (sqlite3.DatabaseError, OSError) as why:
             raise StoreError(f"{path}: {why}. Check the folder's owner and free space, or move the file away.") from why
 
-    def _open(self) -> None:
-        db = self.connection
+    def _connect(self, check_s: float) -> None:
+        new = not self.path.exists()
+        self.connection = sqlite3.connect(self.path, isolation_level=None, check_same_thread=False, timeout=10)
+        try:
+            if new:
+                self.path.chmod(0o600)  # it holds the devices' keys
+            self._open(self.connection)
+            damage.look(self.connection, check_s)
+            self.windows = Windows(self.connection)
+            self.windows.refresh()
+        except BaseException:
+            self.connection.close()
+            raise
+
+    def _open(self, db: sqlite3.Connection) -> None:
         # Asked before anything is set: another program's file stays as it is, down to its journal mode.
         (application,) = db.execute("PRAGMA application_id").fetchone()
         (version,) = db.execute("PRAGMA user_version").fetchone()
         (tables,) = db.execute("SELECT count(*) FROM sqlite_master").fetchone()
         if application != APPLICATION_ID and (application or version or tables):
             raise StoreError(f"{self.path} is another program's database; name a different file under [store] path.")
-        steps = migrations()
-        if version > len(steps):
+        if version > len(migrations()):
             raise StoreError(f"{self.path} was written by a newer Hearthgate (schema {version}); update this one.")
+        self._prepare(db, version)
+        if not db.execute("SELECT 1 FROM meta WHERE name = 'household_secret'").fetchone():
+            with transaction(db):
+                db.execute("INSERT OR IGNORE INTO meta VALUES ('household_secret', ?)", (secrets.token_bytes(32),))
+
+    def _prepare_new(self, path: Path) -> None:
+        """Make an empty database of the newest schema."""
+        db = sqlite3.connect(path, isolation_level=None)
+        try:
+            path.chmod(0o600)
+            self._prepare(db, 0)
+        finally:
+            db.close()
+
+    def _prepare(self, db: sqlite3.Connection, version: int) -> None:
+        db.execute(f"PRAGMA page_size={PAGE_BYTES}")  # only a new file takes it
         db.execute("PRAGMA journal_mode=WAL")
         db.execute("PRAGMA synchronous=FULL")
-        db.execute("PRAGMA foreign_keys=ON")
-        for number, sql in enumerate(steps[version:], start=version + 1):
-            with self.transaction():
+        db.execute("PRAGMA secure_delete=FAST")  # what goes is overwritten only where that costs no write
+        for number, sql in enumerate(migrations()[version:], start=version + 1):
+            with transaction(db):
                 # executescript would commit first; statements are split by SQLite's own rule
                 for statement in _statements(sql):
                     db.execute(statement)
+                migration.after(db, number)
                 db.execute(f"PRAGMA application_id={APPLICATION_ID}")
                 db.execute(f"PRAGMA user_version={number}")
-        if not db.execute("SELECT 1 FROM meta WHERE name = 'household_secret'").fetchone():
-            with self.transaction():
-                db.execute("INSERT OR IGNORE INTO meta VALUES ('household_secret', ?)", (secrets.token_bytes(32),))
+        db.execute("PRAGMA foreign_keys=ON")
+
+    def check_rest(self, stop: Callable[[], bool] = lambda: False) -> str | None:
+        """Look through the whole file on a connection of its own, in any thread and for as long as it takes (`stop` is
+        asked now and then). What is wrong with it, or None; then the next start sets the file aside."""
+        return damage.look_through(self.path, stop)
 
     @property
     def secret(self) -> bytes:
@@ -69,13 +126,11 @@ class Database:
     @contextmanager
     def transaction(self) -> Iterator[sqlite3.Connection]:
         """All or nothing; on disk when the block has ended."""
-        self.connection.execute("BEGIN IMMEDIATE")
         try:
-            yield self.connection
-            self.connection.execute("COMMIT")
+            with transaction(self.connection):
+                yield self.connection
         except BaseException:
-            if self.connection.in_transaction:  # SQLite itself rolls back where the disk is full
-                self.connection.execute("ROLLBACK")
+            self.windows.forget()
             raise
 
     def revision(self, what: str) -> int:
@@ -97,11 +152,19 @@ class Database:
             )
 
     def counters(self) -> dict[str, int]:
-        """Every counter."""
-        return dict(self.connection.execute("SELECT name, n FROM counter"))
+        """Every counter, those that wait to be saved included. Of `commits` a crash may forget the newest."""
+        self.windows.refresh()
+        kept = Counter(dict(self.connection.execute("SELECT name, n FROM counter")))
+        kept.update(self.windows.counted)
+        return dict(kept)
 
     def close(self) -> None:
         """Close the connection; what was committed is kept."""
+        with suppress(sqlite3.Error):  # what is not saved now is read again from the frames
+            if self.windows.unsaved:
+                with self.transaction():
+                    self.windows.refresh()
+                    self.windows.save_changes(at_once=True)
         self.connection.close()
 
 

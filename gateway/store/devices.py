@@ -54,13 +54,32 @@ def revoke(db: Database, device: str, now_ms: int) -> None:
 
 def registry(db: Database) -> dict[str, Device]:
     """Every enrolled device by its id."""
+    db.windows.refresh()
+    heard_ms = {device_id: boot.seen_ms for device_id, boot in db.windows.newest().items()}
     rows = db.connection.execute(
         "SELECT id, device, name, key, revoked_ms, online, seen_ms FROM device ORDER BY device"
     )
     return {
-        device: Device(id_, device, name, key, revoked_ms is not None, bool(online), seen_ms)
+        device: Device(
+            id_,
+            device,
+            name,
+            key,
+            revoked_ms is not None,
+            bool(online),
+            max(seen_ms or 0, heard_ms.get(id_, 0)) or None,
+        )
         for id_, device, name, key, revoked_ms, online, seen_ms in rows
     }
+
+
+def missing(db: Database) -> dict[str, int]:
+    """How many frames each device said are gone before they came, where there are any."""
+    rows = db.connection.execute(
+        "SELECT device.device, sum(missing) FROM window JOIN device ON device.id = device_id GROUP BY device_id "
+        "HAVING sum(missing) > 0"
+    )
+    return dict(rows)
 
 
 def next_command(db: Database, device_id: int) -> int:
@@ -76,6 +95,6 @@ def next_command(db: Database, device_id: int) -> int:
 def newest_birth(db: Database, device_id: int) -> Birth | None:
     """What a device last said it is."""
     row = db.connection.execute(
-        "SELECT birth FROM boot WHERE device_id = ? AND birth IS NOT NULL ORDER BY boot DESC LIMIT 1", (device_id,)
+        "SELECT birth FROM boot WHERE device_id = ? ORDER BY boot DESC LIMIT 1", (device_id,)
     ).fetchone()
     return decode_birth(row[0]) if row else None

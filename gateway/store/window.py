@@ -28,26 +28,32 @@ class Window:
         i = bisect_left(self.islands, (seq + 1,)) - 1
         return i >= 0 and self.islands[i][1] >= seq
 
+    def copy(self) -> "Window":
+        """Another one with the same numbers."""
+        return Window(self.upto, self.islands)
+
     def add(self, seq: int) -> bool:
         """Add a seq (1 or more); False if it was here already. Raises WindowFull."""
-        if seq in self:
-            return False
-        if seq == self.upto + 1:
-            self.upto = seq
-            if self.islands and self.islands[0][0] == seq + 1:
-                self.upto = self.islands.pop(0)[1]
-            return True
-        i = bisect_left(self.islands, (seq,))
-        joins_before = i > 0 and self.islands[i - 1][1] == seq - 1
-        joins_after = i < len(self.islands) and self.islands[i][0] == seq + 1
-        if joins_before and joins_after:
-            self.islands[i - 1 : i + 1] = [(self.islands[i - 1][0], self.islands[i][1])]
-        elif joins_before:
-            self.islands[i - 1] = (self.islands[i - 1][0], seq)
-        elif joins_after:
-            self.islands[i] = (seq, self.islands[i][1])
-        elif len(self.islands) >= MAX_ISLANDS:
+        return self.add_range(seq, seq) == 1
+
+    def add_range(self, first: int, last: int) -> int:
+        """Add every seq from `first` (1 or more) to `last`; how many of them were not here. Raises WindowFull, with
+        nothing changed. The work depends on the islands, not on the length of the range."""
+        before = self.upto
+        if first <= self.upto + 1:
+            if last <= self.upto:
+                return 0
+            inside = [i for i in self.islands if i[0] <= last + 1]
+            del self.islands[: len(inside)]
+            self.upto = max([last, *(end for _, end in inside)])
+            return self.upto - before - sum(end - begin + 1 for begin, end in inside)
+        begin_at = bisect_left(self.islands, (first,))
+        if begin_at > 0 and self.islands[begin_at - 1][1] >= first - 1:
+            begin_at -= 1
+        end_at = bisect_left(self.islands, (last + 2,))
+        inside = self.islands[begin_at:end_at]
+        if not inside and len(self.islands) >= MAX_ISLANDS:
             raise WindowFull(f"{MAX_ISLANDS} gaps are open already")
-        else:
-            self.islands.insert(i, (seq, seq))
-        return True
+        joined = (min([first, *(b for b, _ in inside)]), max([last, *(e for _, e in inside)]))
+        self.islands[begin_at:end_at] = [joined]
+        return joined[1] - joined[0] + 1 - sum(end - begin + 1 for begin, end in inside)
