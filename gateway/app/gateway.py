@@ -1,14 +1,15 @@
 """The gateway as one thing: store, source, ingest and forwarders, started and stopped together."""
 
 import asyncio
+import contextlib
 import logging
 import re
 import ssl
 import time
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from gateway.app.broker import BuiltinBroker
+from gateway.app.household import gateway_id
 from gateway.app.ingest import Ingest
 from gateway.app.settings import Settings, SettingsError, SinkSettings
 from gateway.app.source import BrokerAddress, MqttSource
@@ -16,20 +17,25 @@ from gateway.consent import register
 from gateway.consent.grants import Grant
 from gateway.forward.file_sink import FileSink
 from gateway.forward.forwarder import Forwarder
-from gateway.forward.https_sink import HttpsSink, client_tls
 from gateway.forward.queue import SinkQueue
 from gateway.forward.sink import Sink
 from gateway.store import devices, frames
 from gateway.store.database import Database, StoreError
 from gateway.store.devices import Device
+from gateway.store.retention import retain
 from gateway.store.thread import StoreThread
 from gateway.wire import topics
 from gateway.wire.cose import seal
 from gateway.wire.downlink import encode_command
 
+if TYPE_CHECKING:
+    from gateway.app.broker import BuiltinBroker
+
 log = logging.getLogger(__name__)
 
 COMMAND_LIFE_S = 60
+_FLUSH_S = 1.5
+_CHECK_AFTER_S = 10.0  # the boards that waited for this start come first
 
 
 def real_now_ms() -> int:
@@ -38,16 +44,23 @@ def real_now_ms() -> int:
 
 
 class Gateway:
-    """Everything that `hearthgate run` runs, but for the console. `now_ms` is the household's clock."""
+    """Everything that `hearthgate run` runs, but for the console. `now_ms` is the household's clock.
+
+    `notice` is None, or what was wrong with the database and what became of it.
+    """
 
     def __init__(self, settings: Settings, *, now_ms: Callable[[], int] = real_now_ms) -> None:
         self.settings = settings
         self.now_ms = now_ms
         self.db = Database(settings.store.path)
+        self.notice = self.db.notice
+        if self.notice is not None:
+            log.error("%s", self.notice)
         self.store = StoreThread()
         broker = settings.broker
-        self._broker = BuiltinBroker(broker.host, broker.port) if broker.builtin else None
-        self.source = MqttSource(_address(settings, self._broker))
+        self._broker = _builtin(broker.host, broker.port) if broker.builtin else None
+        client_id = broker.client_id or f"hearthgate-{gateway_id(self.db)}"
+        self.source = MqttSource(_address(settings, self._broker), client_id=client_id)
         self.forwarders: list[Forwarder] = []
         self.ingest = Ingest(
             self.db,
@@ -55,25 +68,34 @@ class Gateway:
             self.source,
             now_ms,
             window_s=settings.store.commit_window_ms / 1000,
+            quiet_s=settings.store.quiet_commit_window_s,
+            make_room=self._make_room,
             on_commit=self._committed,
         )
         self._register = register.Register(self.db)
         self._listeners: list[Callable[[frames.Committed], None]] = []
         self._tasks: list[asyncio.Task[None]] = []
+        self._check: asyncio.Task[None] | None = None
+        self._stopping = False
 
     async def start(self) -> None:
         """Start all parts. Raises BrokerError or SettingsError."""
         if self._broker is not None:
             await self._broker.start()
-        for sink in self.settings.sinks:
-            queue = await self.store(
-                SinkQueue, self.db, self._register, sink.name, sink.recipient, sink.purposes, self.now_ms
-            )
-            self.forwarders.append(Forwarder(queue, make_sink(sink), self.store))
-        self._spawn("ingest", self.ingest.run())
         self._spawn("source", self.source.run(self.ingest.deliver))
+        sinks = self.settings.sinks
+        # Before the first commit: a sink that is new begins with what is stored from then on.
+        queues = [
+            await self.store(SinkQueue, self.db, self._register, sink.name, sink.recipient, sink.purposes, self.now_ms)
+            for sink in sinks
+        ]
+        self._spawn("ingest", self.ingest.run())
+        for sink, queue in zip(sinks, queues, strict=True):
+            # In a thread: what a sink needs takes long to load, and the boards wait for their first ack.
+            self.forwarders.append(Forwarder(queue, await asyncio.to_thread(make_sink, sink), self.store))
         for forwarder in self.forwarders:
             self._spawn(f"sink {forwarder.name}", forwarder.run())
+        self._check = asyncio.create_task(self._look_through(), name="check")
 
     async def run(self) -> None:
         """Start, and return only if a part fails: then its error is raised."""
@@ -86,11 +108,20 @@ class Gateway:
         for task in done:
             task.result()
 
+    async def flush(self) -> None:
+        """Commit and ack what has come by now, unless that takes longer than a stop may take."""
+        if self.ingest.trouble is None and not any(task.done() for task in self._tasks):
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self.ingest.settle(), _FLUSH_S)
+
     async def close(self) -> None:
-        """Stop the parts; what was committed stays, what was not is sent again by its board."""
-        for task in self._tasks:
+        """Stop the parts; what has come is committed first, and what could not be is sent again by its board."""
+        await self.flush()
+        self._stopping = True
+        parts = [*self._tasks, *([] if self._check is None else [self._check])]
+        for task in parts:
             task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await asyncio.gather(*parts, return_exceptions=True)
         if self._broker is not None:
             await self._broker.close()
         self.store.close()
@@ -134,6 +165,19 @@ class Gateway:
         self._wake()
         return grant
 
+    def _make_room(self) -> None:
+        names = [sink.name for sink in self.settings.sinks]
+        if gone := retain(self.db, self.settings.store.max_mb * 1_000_000, names):
+            log.info("%d old frames made room for new ones ([store] max_mb)", gone)
+
+    async def _look_through(self) -> None:
+        """Read the whole database once, beside the work: what is damaged is better found before it is needed."""
+        await asyncio.sleep(_CHECK_AFTER_S)
+        found = await asyncio.to_thread(self.db.check_rest, lambda: self._stopping)
+        if found is not None:
+            log.error("%s", found)
+            self.notice = found
+
     def _device(self, device: str) -> Device:
         try:
             return devices.registry(self.db)[device]
@@ -160,6 +204,8 @@ def make_sink(settings: SinkSettings) -> Sink:
         return FileSink(settings.path, max_bytes=settings.max_mb * 1_000_000, keep=settings.keep)
     if settings.url is None:
         raise SettingsError(f"sink {settings.name}: no url")
+    from gateway.forward.https_sink import HttpsSink, client_tls  # noqa: PLC0415 - only who shares needs HTTP
+
     try:
         token = settings.token_file.read_text(encoding="ascii").strip() if settings.token_file else None
         tls = client_tls(settings.ca, settings.certificate, settings.key)
@@ -170,7 +216,13 @@ def make_sink(settings: SinkSettings) -> Sink:
     return HttpsSink(settings.url, token=token, tls=tls)
 
 
-def _address(settings: Settings, builtin: BuiltinBroker | None) -> BrokerAddress:
+def _builtin(host: str, port: int) -> "BuiltinBroker":
+    from gateway.app.broker import BuiltinBroker  # noqa: PLC0415 - with Mosquitto, which a house has, it is not loaded
+
+    return BuiltinBroker(host, port)
+
+
+def _address(settings: Settings, builtin: "BuiltinBroker | None") -> BrokerAddress:
     broker = settings.broker
     try:
         password = broker.password_file.read_text(encoding="utf-8").strip() if broker.password_file else None

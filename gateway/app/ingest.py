@@ -1,29 +1,40 @@
 """Group commit: messages gather for a window, go to disk in one transaction, and only then are acked."""
 
 import asyncio
+import contextlib
 import logging
+import math
 import sqlite3
 from collections.abc import Callable, Mapping
 
-from gateway.app.examine import examine
-from gateway.app.source import Message, Source
+from gateway.app.acks import AckBook
+from gateway.app.examine import Weight, examine, weigh
+from gateway.app.inbox import Arrived, Inbox, Message
+from gateway.app.pace import CommitPace
+from gateway.app.source import Source
 from gateway.store import devices, frames
-from gateway.store.database import Database
+from gateway.store.database import Database, StoreError, StoreFull
 from gateway.store.devices import Device
 from gateway.store.thread import StoreThread
 from gateway.wire import topics
 from gateway.wire.cose import seal
-from gateway.wire.downlink import MAX_ACK_BOOTS, encode_ack
+from gateway.wire.downlink import encode_ack
+from gateway.wire.frame import MAX_TIME_S
 
 log = logging.getLogger(__name__)
 
 MAX_BATCH = 1000
-_FULL_QUEUE = 2000
-_SHORT_WINDOW_S = 0.02
+MAX_BATCH_BYTES = 4_000_000
+ROOM_BYTES = 1_000_000  # after so much, the store is asked to stay under its ceiling
+_ACKS_AT_ONCE = 50
 
 
 class Ingest:
-    """Takes messages from a source, stores them, and acks what is on disk."""
+    """Takes messages from a source, stores them, and acks what is on disk.
+
+    `make_room` is called in the store's thread before a commit, once a megabyte; it raises StoreFull if nothing more
+    may be stored.
+    """
 
     def __init__(
         self,
@@ -33,94 +44,147 @@ class Ingest:
         now_ms: Callable[[], int],
         *,
         window_s: float = 1.0,
+        quiet_s: float = 120.0,
+        make_room: Callable[[], object] = lambda: None,
         on_commit: Callable[[frames.Committed], None] = lambda _: None,
     ) -> None:
         self._db = db
         self._store = store
         self._source = source
         self._now_ms = now_ms
-        self.window_s = window_s
+        self._make_room = make_room
         self._on_commit = on_commit
-        self._queue: asyncio.Queue[Message] = asyncio.Queue(_FULL_QUEUE)
+        self._pace = CommitPace(window_s, quiet_s)
+        self._inbox = Inbox()
+        self._acks = AckBook()
         self._devices: Mapping[str, Device] = {}
         self._names: dict[int, Device] = {}
         self._revision = -1
-        self._acks: dict[int, dict[int, int]] = {}
-        self._idle = asyncio.Event()
+        self._stranger = False
+        self._changed = asyncio.Event()
+        self._advanced = asyncio.Event()
+        self._came = self._done = 0
+        self._stored_bytes = 0
         self.trouble: str | None = None
         self.retry_s = 2.0
-        self._idle.set()
 
     async def deliver(self, message: Message) -> None:
-        """Take one message; waits while the queue is full, so the source feels the pressure."""
-        self._idle.clear()
-        await self._queue.put(message)
+        """Take one message; waits while too much waits already, so the source feels the pressure."""
+        if self._inbox.full:
+            self._pace.hurry(_now_s())
+            self._changed.set()
+        await self._inbox.put(Arrived(message, self._now_ms()))
+        self._came += 1
+        due_s = self._pace.due_s
+        self._judge(message)
+        if self._pace.due_s < due_s or self._stranger:
+            self._changed.set()
+
+    def looked(self) -> None:
+        """Somebody looks at the console: what comes is shown soon."""
+        self._pace.looked(_now_s())
+        self._changed.set()
+
+    async def settle(self) -> None:
+        """Wait until all that has come by now is on disk and acked; it does not wait for its window."""
+        until = self._came
+        self._pace.hurry(_now_s())
+        self._changed.set()
+        while self._done < until:
+            self._advanced.clear()
+            await self._advanced.wait()
 
     async def run(self) -> None:
-        """Commit for ever."""
+        """Commit for ever. Raises StoreError if the database breaks."""
         while True:
-            batch = [await self._queue.get()]
-            await self._gather(batch)
+            await self._due()
+            batch = self._inbox.take(MAX_BATCH, MAX_BATCH_BYTES)
+            self._pace.taken(len(self._inbox), _now_s())
             done = await self._committed(batch)
             await self._ack(done)
             self._on_commit(done)
-            if self._queue.empty():
-                self._idle.set()
+            self._done += len(batch)
+            self._advanced.set()
 
-    async def settle(self) -> None:
-        """Wait until all that came is on disk and acked."""
-        await self._idle.wait()
+    def _judge(self, message: Message) -> None:
+        now_s = _now_s()
+        device, what = topics.parse(message.topic) or ("", "")
+        known = self._devices.get(device)
+        self._stranger = self._stranger or (known is None and what != "")
+        weight = Weight.STRAY if known is None else weigh(known, what, message.payload)
+        frame = what == "up" and weight is not Weight.STRAY
+        self._pace.heard(device, now_s, frame=frame, urgent=weight is Weight.URGENT)
 
-    async def _gather(self, batch: list[Message]) -> None:
-        loop = asyncio.get_running_loop()
-        began = loop.time()
-        while len(batch) < MAX_BATCH:
-            while len(batch) < MAX_BATCH and not self._queue.empty():
-                batch.append(self._queue.get_nowait())
-            # A long window spares the disk while little comes; a queue that grows is committed soon.
-            window_s = min(self.window_s, _SHORT_WINDOW_S) if len(batch) >= MAX_BATCH // 10 else self.window_s
-            left_s = began + window_s - loop.time()
-            if left_s <= 0:
-                return
-            try:
-                batch.append(await asyncio.wait_for(self._queue.get(), min(left_s, _SHORT_WINDOW_S)))
-            except TimeoutError:
+    async def _due(self) -> None:
+        """Wait until what waits is to be committed. Nothing runs in the meantime but what arrives."""
+        while (left_s := self._pace.due_s - _now_s()) > 0:
+            self._changed.clear()
+            if self._stranger:
+                self._stranger = False
+                # It may be a device that was enrolled a moment ago: who enrols it does not want to wait for it.
+                if await self._store(self._refresh):
+                    self._pace.hurry(_now_s())
                 continue
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._changed.wait(), None if math.isinf(left_s) else left_s)
 
-    async def _committed(self, batch: list[Message]) -> frames.Committed:
+    async def _committed(self, batch: list[Arrived]) -> frames.Committed:
         """Commit a batch, however long the disk is full: nothing of it is acked before, and no more is taken."""
         while True:
             try:
                 done = await self._store(self._commit, batch)
-            except sqlite3.OperationalError as why:
+            except (sqlite3.OperationalError, StoreFull) as why:
                 if self.trouble is None:
-                    log.exception("cannot store. Free some space; the boards keep what is not stored.")
+                    log.warning("cannot store: %s. The boards keep what is not stored, and it is tried again.", why)
                 self.trouble = f"cannot store: {why}"
                 await asyncio.sleep(self.retry_s)
+            except sqlite3.DatabaseError as why:
+                raise StoreError(f"{self._db.path}: {why}. Start again: a damaged file is set aside then.") from why
             else:
+                if self.trouble is not None:
+                    log.info("frames are stored again")
                 self.trouble = None
                 return done
 
-    def _commit(self, batch: list[Message]) -> frames.Committed:
+    def _commit(self, batch: list[Arrived]) -> frames.Committed:
+        self._refresh()
+        self._stored_bytes += sum(len(a.message.payload) for a in batch)
+        if self._stored_bytes >= ROOM_BYTES:
+            self._make_room()
+            self._stored_bytes = 0
+        return frames.commit(
+            self._db, [examine(a.message.topic, a.message.payload, self._devices, a.received_ms) for a in batch]
+        )
+
+    def _refresh(self) -> bool:
+        """Read the registry again if it was changed, by this process or a command beside it; True if it was."""
         revision = self._db.revision("devices")
-        if revision != self._revision:
-            self._devices = devices.registry(self._db)
-            self._names = {device.id: device for device in self._devices.values()}
-            self._revision = revision
-        now_ms = self._now_ms()
-        return frames.commit(self._db, [examine(m.topic, m.payload, self._devices, now_ms) for m in batch])
+        if revision == self._revision:
+            return False
+        self._devices = devices.registry(self._db)
+        self._names = {device.id: device for device in self._devices.values()}
+        self._revision = revision
+        return True
 
     async def _ack(self, done: frames.Committed) -> None:
-        heard: dict[int, dict[int, int]] = {}
-        for (device_id, boot), upto in done.acks.items():
-            heard.setdefault(device_id, {})[boot] = upto
-        for device_id, boots in heard.items():
+        time_s = min(max(self._now_ms() // 1000, 0), MAX_TIME_S)
+        said = []
+        for device_id, messages in self._acks.commit(done.acks).items():
             device = self._names[device_id]
-            known = self._acks.setdefault(device_id, {})
-            known.update(boots)
-            for old in sorted(known)[:-MAX_ACK_BOOTS]:
-                del known[old]
-            payload = seal(device.key, "ack", encode_ack(sorted(known.items(), reverse=True)))
-            await self._source.publish(topics.topic(device.device, "ack"), payload, retain=True)
+            wait_s = self._pace.promise_s(device.device, _now_s())
+            for n, marks in enumerate(messages):
+                payload = seal(device.key, "ack", encode_ack(marks, time_s=time_s, wait_s=wait_s))
+                said.append((topics.topic(device.device, "ack"), payload, n == 0))
+        for at in range(0, len(said), _ACKS_AT_ONCE):
+            answers = [
+                self._source.publish(topic, payload, retain=retain)
+                for topic, payload, retain in said[at : at + _ACKS_AT_ONCE]
+            ]
+            if not all(await asyncio.gather(*answers)):
+                break  # no broker: the boards send again, and hear it then
         if done.dead:
             log.warning("%d message(s) could not be used; `hearthgate doctor` says which and why", done.dead)
+
+
+def _now_s() -> float:
+    return asyncio.get_running_loop().time()

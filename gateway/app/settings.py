@@ -44,7 +44,13 @@ class Store(_Section):
     """Where what came in is kept."""
 
     path: Path = Path("hearthgate.sqlite")
-    commit_window_ms: int = Field(1000, ge=1, le=30_000, description="how long frames gather for one commit")
+    commit_window_ms: int = Field(
+        1000, ge=1, le=30_000, description="how long messages gather for one commit if somebody may wait for them"
+    )
+    quiet_commit_window_s: int = Field(
+        120, ge=1, le=600, description="the same for series while nobody looks: a long one spares the SD card"
+    )
+    max_mb: int = Field(4096, ge=16, le=10_000_000, description="how large the database may grow; then old frames go")
 
 
 class Broker(_Section):
@@ -55,6 +61,9 @@ class Broker(_Section):
     user: str | None = None
     password_file: Path | None = None
     ca: Path | None = Field(None, description="CA of the broker's certificate; setting it turns TLS on")
+    client_id: str | None = Field(
+        None, min_length=1, max_length=64, description="this gateway's name at the broker; by default one of its own"
+    )
     builtin: bool = Field(
         default=False, description="run a broker inside the gateway (for a first try, not for a house)"
     )

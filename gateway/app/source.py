@@ -5,27 +5,21 @@ import logging
 import ssl
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, cast
 
 import aiomqtt
 
+from gateway.app.inbox import BrokerQueue, Message
 from gateway.forward.backoff import Backoff
-from gateway.wire.cose import MAX_MESSAGE_BYTES
 from gateway.wire.topics import subscriptions
 
 log = logging.getLogger(__name__)
 
-# Messages that wait in this process. What comes beyond is dropped here and sent again by its board: no ack, no loss.
-MAX_WAITING = 10_000
 _KEEPALIVE_S = 30
-
-
-@dataclass(frozen=True, slots=True)
-class Message:
-    """One message from a board."""
-
-    topic: str
-    payload: bytes
+_MAX_UNANSWERED = 1000  # acks and commands that the broker has not taken; beyond, they are refused
+# One gateway is no stampede, and boards wait for it: it tries more often than a board does.
+_RETRY_FIRST_S = 0.5
+_RETRY_MOST_S = 5.0
 
 
 class Source(Protocol):
@@ -50,15 +44,19 @@ class BrokerAddress:
 
 
 class MqttSource:
-    """MQTT 3.1.1 with QoS 1. aiomqtt acknowledges a message before we see it: only our own `ack` means stored."""
+    """MQTT 3.1.1 with QoS 1. aiomqtt acknowledges a message before we see it: only our own `ack` means stored.
+
+    `client_id` must be this gateway's alone: a broker ends the older of two connections with one id.
+    """
 
     def __init__(
         self, address: BrokerAddress, *, client_id: str = "hearthgate", backoff: Backoff | None = None
     ) -> None:
         self._address = address
         self._client_id = client_id
-        self._backoff = backoff or Backoff(first_s=0.5, most_s=30.0)
+        self._backoff = backoff or Backoff(_RETRY_FIRST_S, _RETRY_MOST_S)
         self._client: aiomqtt.Client | None = None
+        self._told_dropped = False
         self.trouble: str | None = None
         self.connected = asyncio.Event()
         self.dropped = 0
@@ -80,6 +78,7 @@ class MqttSource:
 
     async def _session(self, deliver: Callable[[Message], Awaitable[None]]) -> None:
         address = self._address
+        incoming = BrokerQueue(self._drop)
         async with aiomqtt.Client(
             address.host,
             address.port,
@@ -91,19 +90,25 @@ class MqttSource:
             # anyway, so a lost session only costs time.
             clean_session=False,
             keepalive=_KEEPALIVE_S,
-            max_queued_incoming_messages=MAX_WAITING,
+            queue_type=cast("type[asyncio.Queue[aiomqtt.Message]]", lambda maxsize: incoming),  # noqa: ARG005
+            max_queued_outgoing_messages=_MAX_UNANSWERED,
         ) as client:
+            client.pending_calls_threshold = _MAX_UNANSWERED
             await client.subscribe([(topic, 1) for topic in subscriptions()])
             self._client = client
             self._backoff.reset()
             self.trouble = None
             self.connected.set()
             log.info("connected to the broker at %s:%d", address.host, address.port)
-            async for message in client.messages:
-                payload = message.payload
-                # A stranger's megabytes go no further than this: what is over the bound is cut to just over it.
-                body = bytes(payload[: MAX_MESSAGE_BYTES + 1]) if isinstance(payload, bytes | bytearray) else b""
-                await deliver(Message(message.topic.value, body))
+            async for first in client.messages:
+                message = first
+                while True:
+                    await deliver(Message(message.topic.value, message.payload))
+                    # aiomqtt's iterator makes a task for each message; what is here already needs none.
+                    if incoming.empty():
+                        break
+                    message = incoming.get_nowait()
+                self._told_dropped = False
 
     async def publish(self, topic: str, payload: bytes, *, retain: bool) -> bool:
         """Publish with QoS 1."""
@@ -115,3 +120,9 @@ class MqttSource:
             log.info("could not publish to %s: %s", topic, why)
             return False
         return True
+
+    def _drop(self) -> None:
+        self.dropped += 1
+        if not self._told_dropped:
+            self._told_dropped = True
+            log.warning("more comes than can be kept; what is dropped is not acked, and its boards send it again")

@@ -1,6 +1,7 @@
 """`hearthgate doctor`: what is wrong with this machine and these settings, and how to mend it."""
 
 import asyncio
+import glob
 import os
 import shutil
 import socket
@@ -22,9 +23,14 @@ from gateway.app import settings as settings_module
 from gateway.app.gateway import make_sink
 from gateway.app.settings import Settings, SettingsError
 from gateway.store.database import Database, StoreError
+from gateway.store.retention import used_bytes
 
 _FREE_WANTED = 500 * 1024 * 1024
+_NEARLY_FULL = 0.9
 _YEAR_2025_S = 1_735_689_600
+
+
+app = typer.Typer()
 
 
 class Verdict(Enum):
@@ -44,6 +50,7 @@ class Finding:
     mend: str = ""
 
 
+@app.command()
 def doctor(context: typer.Context) -> None:
     """Look at this machine, the settings, the database, the broker and the sinks; say what to mend."""
     console = Console(highlight=False, soft_wrap=True)
@@ -111,15 +118,18 @@ def _database(settings: Settings) -> Iterator[Finding]:
         yield Finding(Verdict.BAD, "the database cannot be used", str(why))
         return
     try:
+        if db.notice is not None:
+            yield Finding(Verdict.BAD, "the database was damaged", db.notice)
         (state,) = db.connection.execute("PRAGMA quick_check(1)").fetchone()
         if state != "ok":
-            yield Finding(
-                Verdict.BAD, f"{path} is damaged: {state}", "stop the gateway, move the file away, start again"
-            )
+            mend = "stop the gateway and start it again: it sets the file aside and goes on with a new one"
+            yield Finding(Verdict.BAD, f"{path} is damaged: {state}", mend)
         else:
             counters = db.counters()
             stored, doubled = counters.get("frames_stored", 0), counters.get("frames_duplicate", 0)
             yield Finding(Verdict.FINE, f"{path}: {stored} frames stored, {doubled} came twice and were dropped")
+            yield _ceiling(used_bytes(db), settings.store.max_mb, counters.get("frames_expired", 0))
+        yield from _missing(db)
         for reason, n, topic, detail in db.connection.execute(
             "SELECT reason, sum(times), topic, detail FROM dead_letter GROUP BY reason ORDER BY 2 DESC LIMIT 10"
         ):
@@ -131,6 +141,13 @@ def _database(settings: Settings) -> Iterator[Finding]:
             )
     finally:
         db.close()
+    for aside in sorted(path.parent.glob(f"{glob.escape(path.name)}.damaged-*")):
+        if not aside.name.endswith(("-wal", "-shm")):
+            yield Finding(
+                Verdict.HINT,
+                f"{aside} is a damaged database that was set aside ({aside.stat().st_size // 1_000_000} MB)",
+                "earlier readings are in it only: keep a copy elsewhere, then delete it and its -wal and -shm",
+            )
     free = shutil.disk_usage(path.resolve().parent).free
     if free < _FREE_WANTED:
         yield Finding(
@@ -138,6 +155,28 @@ def _database(settings: Settings) -> Iterator[Finding]:
         )
     else:
         yield Finding(Verdict.FINE, f"{free // 1_000_000_000} GB free for the database")
+
+
+def _ceiling(used: int, max_mb: int, expired: int) -> Finding:
+    what = f"{used // 1_000_000} of {max_mb} MB used"
+    if expired:
+        what += f"; {expired} of the oldest frames made room for newer ones"
+    if used > max_mb * 1_000_000 * _NEARLY_FULL:
+        return Finding(Verdict.HINT, what, "old readings go when it is full: raise [store] max_mb to keep them")
+    return Finding(Verdict.FINE, what)
+
+
+def _missing(db: Database) -> Iterator[Finding]:
+    for device, name, n in db.connection.execute(
+        "SELECT device, name, sum(missing) FROM window JOIN device ON device.id = device_id "
+        "GROUP BY device_id HAVING sum(missing) > 0 ORDER BY 3 DESC"
+    ):
+        yield Finding(
+            Verdict.HINT,
+            f"{name} ({device}) lost {n} frame(s) before they were stored here",
+            "its journal was full, or it lost power before it could save them; a longer flash_bytes or durable = true "
+            "in its board.json keeps more",
+        )
 
 
 async def _broker(settings: Settings) -> Finding:

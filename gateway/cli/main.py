@@ -1,30 +1,49 @@
-"""The `hearthgate` command: run, demo, devices, consent, doctor."""
+"""The `hearthgate` command: run, demo, devices, consent, household, doctor."""
 
 import asyncio
 import contextlib
 import subprocess
 import sys
 from collections.abc import Iterator
+from importlib import import_module
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
-from rich.console import Console
+from typer.core import TyperGroup
 
 from gateway import __version__
 from gateway.app import settings as settings_module
 from gateway.app.settings import SettingsError
-from gateway.cli import consent, devices, doctor
 from gateway.errors import HearthgateError
 
+_MODULES = ("devices", "consent", "household", "doctor")
+
+
+class Commands(TyperGroup):
+    """The commands here, and those of the modules beside: each is loaded when it is asked for, because a gateway that
+    starts again has boards waiting for it. (`Any`: newer versions of typer have a click of their own.)"""
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        """Every command's name."""
+        return [*super().list_commands(ctx), *_MODULES]
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        """The command of that name."""
+        if cmd_name not in _MODULES:
+            return super().get_command(ctx, cmd_name)
+        command = typer.main.get_command(import_module(f"gateway.cli.{cmd_name}").app)
+        command.name = cmd_name
+        return command
+
+
 app = typer.Typer(
+    cls=Commands,
     name="hearthgate",
     help="A household's gateway: readings from kettles and fridges, stored once, shared only as granted.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )
-app.add_typer(devices.app, name="devices")
-app.add_typer(consent.app, name="consent")
 
 SettingsOption = Annotated[
     Path | None,
@@ -56,7 +75,7 @@ def root(
 @app.command()
 def run(context: typer.Context) -> None:
     """Run the gateway: take readings in, keep them, show them, and forward what was granted."""
-    from gateway.cli import running  # noqa: PLC0415 - the console's libraries take seconds to load; other commands do not
+    from gateway.cli import running  # noqa: PLC0415 - no other command needs the gateway
 
     loaded = settings_module.load(context.obj)
     with contextlib.suppress(KeyboardInterrupt):
@@ -72,15 +91,14 @@ def demo(context: typer.Context) -> None:
     raise typer.Exit(subprocess.run([str(script), *context.args], check=False).returncode)
 
 
-app.command(name="doctor")(doctor.doctor)
-
-
 @contextlib.contextmanager
 def _plain_errors() -> Iterator[None]:
     """Errors that a person can act on are a sentence, not a trace."""
     try:
         yield
     except HearthgateError as why:
+        from rich.console import Console  # noqa: PLC0415 - only an error needs it
+
         Console(stderr=True, highlight=False, soft_wrap=True).print(f"hearthgate: {why}", markup=False)
         sys.exit(2)
 

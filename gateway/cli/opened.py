@@ -15,6 +15,8 @@ def opened(context: typer.Context) -> Iterator[tuple[Settings, Database]]:
     """(settings, database); closed at the end. A gateway may run beside it: SQLite keeps the two apart."""
     settings = settings_module.load(context.obj)
     db = Database(settings.store.path)
+    if db.notice is not None:
+        typer.echo(db.notice, err=True)
     try:
         yield settings, db
     finally:

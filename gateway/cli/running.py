@@ -1,18 +1,24 @@
 """`hearthgate run`: the gateway with its console, until Ctrl-C or SIGTERM."""
 
 import asyncio
+import contextlib
+import importlib
 import logging
 import signal
+from typing import TYPE_CHECKING
 
 from gateway.app import logs
 from gateway.app.gateway import Gateway
 from gateway.app.settings import Settings
 from gateway.store.frames import Committed
-from gateway.web.console import Console
+
+if TYPE_CHECKING:
+    from gateway.web.console import Console
 
 log = logging.getLogger(__name__)
 
 _REPORT_S = 60.0
+_BOARDS_FIRST_S = 1.0
 
 
 async def run(settings: Settings) -> None:
@@ -23,28 +29,47 @@ async def run(settings: Settings) -> None:
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop.set)
     gateway = Gateway(settings)
-    console: Console | None = None
+    tasks: list[asyncio.Task[None]] = []
     try:
+        acked = asyncio.Event()
+        gateway.on_commit(lambda _: acked.set())
         await gateway.start()
         log.info("frames are kept in %s", settings.store.path)
+        tasks.append(asyncio.create_task(gateway.wait()))
+        tasks.append(asyncio.create_task(_report(gateway)))
         if settings.console.enabled:
-            console = Console(gateway, settings.console.host, settings.console.port)
-            await console.start()
-            log.info("open %s", console.url)
-        report = asyncio.create_task(_report(gateway))
-        parts = asyncio.create_task(gateway.wait())
-        stopped = asyncio.create_task(stop.wait())
-        await asyncio.wait({parts, stopped}, return_when=asyncio.FIRST_COMPLETED)
-        report.cancel()
-        stopped.cancel()
-        if parts.done():
-            parts.result()
-        parts.cancel()
+            tasks.append(asyncio.create_task(_show(gateway, acked)))
+        tasks.append(asyncio.create_task(_until(stop)))
+        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        for task in done:
+            task.result()
         log.info("stopping")
+        # Before all else: closing the console may take its time, and then whoever stops us may lose patience.
+        await gateway.flush()
     finally:
-        if console is not None:
-            await console.close()
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
         await gateway.close()
+
+
+async def _until(stop: asyncio.Event) -> None:
+    await stop.wait()
+
+
+async def _show(gateway: Gateway, acked: asyncio.Event) -> None:
+    """Run the console until cancelled. Raises ConsoleError."""
+    with contextlib.suppress(TimeoutError):
+        await asyncio.wait_for(acked.wait(), _BOARDS_FIRST_S)
+    # The console's libraries take seconds to load on a small machine: the boards are heard first, and meanwhile.
+    module = await asyncio.to_thread(importlib.import_module, "gateway.web.console")
+    console: Console = module.Console(gateway, gateway.settings.console.host, gateway.settings.console.port)
+    await console.start()
+    try:
+        log.info("open %s", console.url)
+        await asyncio.Event().wait()
+    finally:
+        await console.close()
 
 
 async def _report(gateway: Gateway) -> None:

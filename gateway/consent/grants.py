@@ -5,19 +5,28 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from gateway.consent.vocabulary import CATEGORIES, GRANULARITIES, PURPOSES, Granularity
+from gateway.consent.hours import Hours, HoursError
+from gateway.consent.vocabulary import WORD, Granularity, Vocabulary
 from gateway.errors import HearthgateError
 from gateway.wire.frame import MAX_TIME_S
 from gateway.wire.topics import DEVICE
 
+__all__ = ["ANY_DEVICE", "MAX_TEXT", "Grant", "GrantError", "Hours", "agreement", "changed", "describe"]
+
 ANY_DEVICE = "*"
 MAX_TEXT = 4000
-_WORD = re.compile(r"[a-z][a-z0-9-]{0,31}")
+MAX_VERSION = 1_000_000
 _ID = re.compile(r"g-[0-9a-f]{16}")
+_LANGUAGE = re.compile(r"[A-Za-z]{2,3}(-[A-Za-z0-9]{1,8})*")
+# What became of a grant is kept beside its record: the record is what was agreed to, and stays as it was.
+_STATE = ("revoked_ms", "paused_ms", "resumed_ms")
+# Who gets what, and why, is what a grant is about; with another of them it is another grant.
+_FIXED = ("category", "recipient", "purpose")
+_AGREED_ANEW = frozenset({"subject", "language", "explicit", "start_ms", "expiry_ms", "since_ms"})
+_WHAT_LEAVES = frozenset({"devices", "granularity", "hours"})
 
 
 class GrantError(HearthgateError, ValueError):
@@ -25,28 +34,14 @@ class GrantError(HearthgateError, ValueError):
 
 
 @dataclass(frozen=True, slots=True)
-class Hours:
-    """Hours of the day in which readings may be shared, as minutes after midnight in `timezone`; may pass midnight."""
-
-    start_min: int
-    end_min: int
-    timezone: str
-
-    def contain(self, time_ms: int) -> bool:
-        """Whether the local time of day at `time_ms` lies in [start, end)."""
-        local = datetime.fromtimestamp(time_ms / 1000, ZoneInfo(self.timezone))
-        minute = local.hour * 60 + local.minute
-        if self.start_min <= self.end_min:
-            return self.start_min <= minute < self.end_min
-        return minute >= self.start_min or minute < self.end_min
-
-
-@dataclass(frozen=True, slots=True)
 class Grant:
     """One yes: who gave it, for which devices and data, to whom, why, how finely, when, until when, in which words.
 
-    Times are Unix milliseconds. `devices` holds device ids, or only "*" for every device of the household.
-    Nothing measured before `start_ms` leaves under it: a grant is never retroactive.
+    Times are Unix milliseconds. `devices` holds device ids, or only "*" for every device of the household. Words are
+    checked for their form only: a record stays readable when its words are no longer in the vocabulary.
+    Nothing measured before `since_ms` leaves under it (None: before `start_ms`), so a grant is retroactive only if it
+    says from when. `explicit`: the second yes, which sensitive categories need. A change of a grant has the same id and
+    the next `version`. While `paused_ms` is set nothing leaves; after `resumed_ms` only what was measured since.
     """
 
     id: str
@@ -63,6 +58,11 @@ class Grant:
     language: str
     created_ms: int
     revoked_ms: int | None = None
+    since_ms: int | None = None
+    version: int = 1
+    explicit: bool = False
+    paused_ms: int | None = None
+    resumed_ms: int | None = None
 
     def __post_init__(self) -> None:
         _check(self)
@@ -72,22 +72,37 @@ class Grant:
         """Digest of the exact text that the person agreed to."""
         return hashlib.sha256(self.text.encode()).hexdigest()
 
+    @property
+    def agreed_from_ms(self) -> int:
+        """Nothing measured before it was agreed to."""
+        return self.start_ms if self.since_ms is None else self.since_ms
+
+    @property
+    def measured_from_ms(self) -> int:
+        """Nothing measured before it leaves: the agreement says so, or a pause lay before it."""
+        return max(self.agreed_from_ms, self.resumed_ms or 0)
+
     def covers(self, device: str) -> bool:
         """Whether it speaks of this device."""
         return self.devices == (ANY_DEVICE,) or device in self.devices
 
     def to_json(self) -> str:
-        """The record as it is kept. The moment of revocation is kept beside it, not in it."""
+        """The record as it is kept. Revocation and pauses are kept beside it, not in it."""
         record = asdict(self)
-        del record["revoked_ms"]
+        for name in _STATE:
+            del record[name]
         return json.dumps(record, sort_keys=True, ensure_ascii=False)
 
     @classmethod
-    def from_json(cls, text: str, revoked_ms: int | None) -> "Grant":
-        """The grant of a kept record. Raises GrantError."""
+    def from_json(
+        cls, text: str, revoked_ms: int | None, paused_ms: int | None = None, resumed_ms: int | None = None
+    ) -> "Grant":
+        """The grant of a kept record, also of one from before grants had versions. Raises GrantError."""
         try:
             record: dict[str, Any] = json.loads(text)
             hours = record["hours"]
+            if hours is not None and hours.get("days") is not None:
+                hours = {**hours, "days": tuple(hours["days"])}
             return cls(
                 **{
                     **record,
@@ -95,38 +110,96 @@ class Grant:
                     "granularity": Granularity(record["granularity"]),
                     "hours": None if hours is None else Hours(**hours),
                     "revoked_ms": revoked_ms,
+                    "paused_ms": paused_ms,
+                    "resumed_ms": resumed_ms,
                 }
             )
-        except (KeyError, TypeError, ValueError) as why:
+        except (AttributeError, KeyError, TypeError, ValueError) as why:
             raise GrantError(f"a kept grant cannot be read: {why}") from why
 
     def revoked(self, at_ms: int) -> "Grant":
         """The same grant, taken back."""
         return replace(self, revoked_ms=at_ms)
 
+    def paused(self, at_ms: int) -> "Grant":
+        """The same grant, at rest from now on; one that rests already stays as it is."""
+        return self if self.paused_ms is not None else replace(self, paused_ms=at_ms)
 
-def describe(grant: Grant, names: Mapping[str, str] | None = None) -> str:
-    """The grant in a sentence for the person who gave it; `names`: what the household calls its devices."""
-    what = CATEGORIES.get(grant.category, grant.category)
-    how = GRANULARITIES[grant.granularity]
-    why = PURPOSES.get(grant.purpose, grant.purpose)
+    def resumed(self, at_ms: int) -> "Grant":
+        """The same grant, at work again. What was measured before this moment stays at home: a pause would mean little
+        if a board that was away then brought the readings of the pause later."""
+        return self if self.paused_ms is None else replace(self, paused_ms=None, resumed_ms=at_ms)
+
+
+def changed(grant: Grant, now_ms: int, *, text: str, **fields_: Any) -> Grant:
+    """The next version of `grant`: the same id, and a text that is agreed to anew (with `explicit`, if it needs that).
+
+    `fields_`: subject, devices, granularity, hours, start_ms, expiry_ms, since_ms, language, explicit. Where other data
+    would leave than before, it counts from now, and for what is measured from now on, unless `start_ms` or `since_ms`
+    say otherwise. Raises GrantError; for another category, recipient or purpose too, which take a grant of their own.
+    """
+    if fixed := [name for name in _FIXED if name in fields_ and fields_[name] != getattr(grant, name)]:
+        raise GrantError(f"another {fixed[0]} is another agreement: revoke {grant.id}, and give a new grant")
+    if unknown := sorted(fields_.keys() - _AGREED_ANEW - _WHAT_LEAVES - {*_FIXED}):
+        raise GrantError(f"{unknown[0]} of a grant cannot be changed")
+    if grant.revoked_ms is not None or now_ms >= grant.expiry_ms:
+        raise GrantError(f"{grant.id} is {'revoked' if grant.revoked_ms is not None else 'over'}: give a new grant")
+    leaves_other = any(name in fields_ and fields_[name] != getattr(grant, name) for name in _WHAT_LEAVES)
+    anew = {"start_ms": now_ms, "since_ms": None} if leaves_other else {}
+    return replace(
+        grant, **{"explicit": False, **anew, **fields_}, text=text, version=grant.version + 1, created_ms=now_ms
+    )
+
+
+def describe(grant: Grant, names: Mapping[str, str] | None = None, vocabulary: Vocabulary | None = None) -> str:
+    """The grant in a sentence for the person who gave it; `names`: what the household calls its devices.
+
+    A word that the vocabulary no longer has is told as it stands."""
+    known = vocabulary or Vocabulary.standard()
+    party = known.parties.get(grant.recipient)
+    who = grant.recipient if party is None or party.name is None else f"{party.name} ({grant.recipient})"
+    what = known.categories.get(grant.category, grant.category)
+    how = known.granularities.get(grant.granularity, grant.granularity.value)
+    why = known.purposes.get(grant.purpose, grant.purpose)
     whose = "all devices"
     if grant.devices != (ANY_DEVICE,):
         whose = ", ".join((names or {}).get(device, device) for device in grant.devices)
-    when = ""
-    if grant.hours is not None:
-        start, end = (f"{m // 60:02}:{m % 60:02}" for m in (grant.hours.start_min, grant.hours.end_min))
-        when = f", only between {start} and {end} ({grant.hours.timezone})"
-    return f"{grant.recipient} may get {what} ({how}) of {whose}, {why}{when}"
+    when = "" if grant.hours is None else f", only {grant.hours.in_words()}"
+    return f"{who} may get {what} ({how}) of {whose}, {why}{when}"
 
 
-def agreement(grant: Grant, until: str, names: Mapping[str, str] | None = None) -> str:
-    """The words that a person agrees to when giving `grant`: shown before, and kept with it. `until`: its last day."""
+def agreement(
+    grant: Grant,
+    until: str,
+    names: Mapping[str, str] | None = None,
+    *,
+    start: str | None = None,
+    since: str | None = None,
+    vocabulary: Vocabulary | None = None,
+) -> str:
+    """The words that a person agrees to when giving `grant`: shown before, and kept with it. `until`: its last day.
+
+    `start` and `since`: its start, where that is not now, and what it reaches back to, as a household writes times;
+    where they matter and are not given, they are written in UTC.
+    """
+    starts = "now" if grant.start_ms <= grant.created_ms else start or _moment(grant.start_ms)
+    if grant.agreed_from_ms < grant.created_ms:
+        back = f"What was measured since {since or _moment(grant.agreed_from_ms)} is sent too, and nothing older."
+    else:
+        back = f"Nothing that was measured before {starts} is sent."
+    explicit = (
+        "I know that this is sensitive, and I say yes to it a second time, explicitly. " if grant.explicit else ""
+    )
+    instead = "This takes the place of what I agreed to before. " if grant.version > 1 else ""
     return (
-        f"I, {grant.subject}, agree that {describe(grant, names)}, from now until {until}. "
-        "Nothing that was measured before now is sent. "
+        f"I, {grant.subject}, agree that {describe(grant, names, vocabulary)}, from {starts} until {until}. "
+        f"{back} {explicit}{instead}"
         "I can stop this at any time, and then nothing more leaves my home."
     )
+
+
+def _moment(time_ms: int) -> str:
+    return datetime.fromtimestamp(time_ms // 1000, UTC).strftime("%Y-%m-%d %H:%M UTC")
 
 
 def _check(grant: Grant) -> None:
@@ -136,27 +209,31 @@ def _check(grant: Grant) -> None:
         raise GrantError("subject must name the person who agrees, in up to 64 characters")
     if grant.devices != (ANY_DEVICE,) and not (grant.devices and all(map(DEVICE.fullmatch, grant.devices))):
         raise GrantError(f"devices are {list(grant.devices)}; give device ids of 12 hex digits, or only *")
-    if grant.category not in CATEGORIES:
-        raise GrantError(f"category is {grant.category!r}; it must be one of {', '.join(CATEGORIES)}")
-    if grant.purpose not in PURPOSES:
-        raise GrantError(f"purpose is {grant.purpose!r}; it must be one of {', '.join(PURPOSES)}")
-    if not _WORD.fullmatch(grant.recipient):
-        raise GrantError(f"recipient is {grant.recipient!r}; it must be a lower-case word such as manufacturer")
+    for name in _FIXED:
+        if not WORD.fullmatch(getattr(grant, name)):
+            raise GrantError(f"{name} is {getattr(grant, name)!r}; it must be a lower-case word such as manufacturer")
+    if not isinstance(grant.granularity, Granularity):
+        raise GrantError(f"granularity is {grant.granularity!r}; it must be one such as {', '.join(Granularity)}")
     _check_times(grant)
     if not grant.text or len(grant.text) > MAX_TEXT:
         raise GrantError(f"text must be the words that the person agreed to, in up to {MAX_TEXT} characters")
+    if not _LANGUAGE.fullmatch(grant.language):
+        raise GrantError(f"language is {grant.language!r}; it must be a language tag such as en or de-AT")
+    if not 1 <= grant.version <= MAX_VERSION or not isinstance(grant.explicit, bool):
+        raise GrantError("version must count from 1, and explicit be true or false")
 
 
 def _check_times(grant: Grant) -> None:
     if grant.hours is not None:
-        minutes = (grant.hours.start_min, grant.hours.end_min)
-        if not all(0 <= m <= 1440 for m in minutes) or minutes[0] == minutes[1]:
-            raise GrantError("hours must be two different times of day from 00:00 to 24:00")
         try:
-            ZoneInfo(grant.hours.timezone)
-        except (ZoneInfoNotFoundError, ValueError, OSError):
-            raise GrantError(f"timezone {grant.hours.timezone!r} is not known; for example Europe/Berlin") from None
+            grant.hours.check()
+        except HoursError as why:
+            raise GrantError(str(why)) from None
     if grant.expiry_ms <= grant.start_ms:
         raise GrantError("a grant must expire after it starts")
+    if grant.since_ms is not None and not 0 <= grant.since_ms <= grant.start_ms:
+        raise GrantError(
+            "since must be a time after 1970 and not after the start: it says how far back a grant reaches"
+        )
     if grant.start_ms < 0 or grant.expiry_ms > MAX_TIME_S * 1000:
         raise GrantError("a grant must start after 1970 and expire before 4147")

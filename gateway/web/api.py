@@ -81,6 +81,7 @@ def _add_readings(api: APIRouter, live: Live) -> None:
             counters=(await live.home()).counters,
             broker_connected=source.connected.is_set(),
             broker_trouble=source.trouble,
+            store_trouble=live.gateway.ingest.trouble or live.gateway.notice,
             sinks=[
                 SinkOut(
                     name=f.name,

@@ -96,6 +96,8 @@ class Live:
         storing = self.gateway.ingest.trouble
         if storing is not None:
             found.append(("Nothing new can be kept: free some space. Your appliances hold on to it.", storing))
+        if self.gateway.notice is not None:
+            found.append(("The file in which readings are kept was damaged.", self.gateway.notice))
         if source.trouble is not None:
             found.append(("Your appliances cannot be heard: the message broker does not answer.", source.trouble))
         for forwarder in self.gateway.forwarders:
@@ -118,6 +120,7 @@ class Live:
             look.view = None
 
     async def _look(self, look: _Look[T]) -> T:
+        self.gateway.ingest.looked()
         async with look.lock:
             age_s = time.monotonic() - look.at_s
             fresh_s = _WITH_NEWS_S if look.news != self._news else _WITHOUT_NEWS_S

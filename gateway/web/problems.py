@@ -105,6 +105,8 @@ def _counts(counters: dict[str, int], dropped: int) -> list[str]:
     lines = (
         (counters.get("frames_duplicate", 0), "came a second time and {was} not kept again"),
         (counters.get("frames_deferred", 0), "{was} put off: too many gaps were open; the appliance keeps {them}"),
+        (counters.get("frames_missing", 0), "{was} lost on an appliance before it could send {them}"),
+        (counters.get("frames_expired", 0), "{was} removed to make room for newer ones"),
         (dropped, "{was} dropped because too many waited; the appliance sends {them} again"),
         (counters.get("late", 0), "came too late for a summary that was already sent"),
         (counters.get("events_rejected", 0), "{was} refused by a recipient for good"),

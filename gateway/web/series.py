@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from gateway.store.database import Database
-from gateway.store.frames import FrameReader, StoredFrame
+from gateway.store.reader import FrameReader, StoredFrame
 from gateway.wire.birth import Channel
 
 # How far back one question may read: a bound on the time for which the store's thread does nothing else.
@@ -85,6 +85,8 @@ def series(frames: Iterable[StoredFrame], channel: str) -> Series:
         if frame.events:
             points.extend(Point(start_ms + e.offset_ms, e.value, label) for e in frame.events if e.channel == index)
             continue
+        if not frame.columns:
+            continue  # it only says which frames are gone
         column = next((col for (i, _), col in zip(stored.birth.series, frame.columns, strict=True) if i == index), ())
         points.extend(Point(start_ms + row * frame.step_ms, raw, label) for row, raw in enumerate(column))
     points.sort(key=lambda p: p.time_ms)

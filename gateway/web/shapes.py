@@ -101,6 +101,7 @@ class StatusOut(BaseModel):
     counters: dict[str, int]
     broker_connected: bool
     broker_trouble: str | None
+    store_trouble: str | None
     sinks: list[SinkOut]
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from gateway.store import devices
 from gateway.store.database import Database
 from gateway.store.devices import Device
-from gateway.store.frames import FrameReader, StoredFrame
+from gateway.store.reader import FrameReader, StoredFrame
 from gateway.web import words
 from gateway.wire.birth import Birth, Channel, ValueKind
 

@@ -84,6 +84,15 @@ def test_a_kettle_measures_faster_while_it_heats() -> None:
     assert out["channels"][3] == ["heating", "/", 1, 1, 1, "use", "heater"]
 
 
+def test_a_journal_is_bounded_as_the_board_says_unless_it_is_told_otherwise(copy: Path) -> None:
+    assert not {"journal_bytes", "flash_bytes", "durable"} & set(board_json(load(copy)))
+    copy.write_text(copy.read_text() + "\n[journal]\nflash_bytes = 131072\ndurable = true\n")
+    out = board_json(load(copy), journal={"flash_bytes": 0, "journal_bytes": 4096})
+    assert (out["flash_bytes"], out["journal_bytes"], out["durable"]) == (0, 4096, True)
+    with pytest.raises(BoardFileError, match=r"journal\.flash_bytes"):
+        board_json(load(copy), journal={"flash_bytes": -1})
+
+
 @pytest.mark.parametrize("name", ["fridge-sim", "kettle-sim"])
 def test_the_firmware_accepts_board_json(name: str, tmp_path: Path, micropython: str) -> None:
     (tmp_path / "board.json").write_text(json.dumps(board_json(load(BOARDS / name))))

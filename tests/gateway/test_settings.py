@@ -79,6 +79,9 @@ class TestGood:
     def test_without_a_file_the_defaults_hold_and_nothing_leaves(self):
         settings = load()
         assert settings.sinks == ()
+        store = settings.store
+        assert (store.commit_window_ms, store.quiet_commit_window_s, store.max_mb) == (1000, 120, 4096)
+        assert settings.broker.client_id is None
         assert settings.console.host == "127.0.0.1"
         assert settings == Settings()
 
@@ -105,6 +108,10 @@ class TestBad:
             ('timezone = "Europe/Berlin"', "timezone = 2", 1, "timezone"),
             ("commit_window_ms = 500", "commit_window_ms = 60000", 5, "less than or equal to 30000"),
             ("commit_window_ms = 500", "commit_window = 500", 5, "no such setting; check its spelling"),
+            ("commit_window_ms = 500", "quiet_commit_window_s = 601", 5, "less than or equal to 600"),
+            ("commit_window_ms = 500", "quiet_commit_window_s = 0", 5, "greater than or equal to 1"),
+            ("commit_window_ms = 500", "max_mb = 1", 5, "greater than or equal to 16"),
+            ("port = 8883", 'client_id = ""', 9, "broker.client_id"),
             ("port = 8883", "port = 70000", 9, "65535"),
             ("port = 8883", 'port = "mqtt"', 9, "broker.port"),
             ('host = "broker.local"', "host = 3", 8, "broker.host"),

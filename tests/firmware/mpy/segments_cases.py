@@ -356,7 +356,7 @@ def test_a_segment_that_cannot_be_read_again_and_again_is_given_up():
 def test_what_goes_wrong_while_room_is_made_takes_nothing_away():
     flash = power_on(40)
     segments = Segments(limit_bytes=3 * 4096)
-    put_many(segments, 1, 1, 150)
+    put_many(segments, 1, 1, 162)
     for wrong in (MemoryError(), OSError(5), ImportError()):
 
         class Upkeep:
@@ -364,11 +364,11 @@ def test_what_goes_wrong_while_room_is_made_takes_nothing_away():
                 raise wrong
 
         sys.modules["upkeep"] = Upkeep()
-        assert segments.append(ring(1, 151, 151), 0, 75) == (0, 0)
+        assert segments.append(ring(1, 163, 163), 0, 75) == (0, 0)
         assert "upkeep" not in sys.modules
-        assert numbers(segments) == list(range(1, 151))
-    put(segments, ring(1, 151, 151))
-    assert numbers(segments)[-1] == 151
+        assert numbers(segments) == list(range(1, 163))
+    put(segments, ring(1, 163, 163))
+    assert numbers(segments)[-1] == 163
     power_off(flash)
 
 

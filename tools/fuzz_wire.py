@@ -1,0 +1,181 @@
+"""Fuzz targets of the gateway: every reader between a broker's bytes and the database."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from tools import fuzz_mutate, vectors
+from tools.fuzz_target import Broken, Parse, Target
+
+__all__ = ["TARGETS", "envelopes", "payloads"]
+
+_MAX_SEED = 1024
+
+
+def payloads(*sections: str, role: str | None = None) -> list[bytes]:
+    """The payloads of these sections of the vectors, and of what must be refused in a role."""
+    known = vectors.load()
+    found = [vector["payload"] for section in sections for vector in known[section]]
+    found += [vector["payload"] for vector in known["refused"] if vector["role"] == role]
+    # The large ones only repeat what the small ones do, and make a run slow.
+    return [data for data in map(bytes.fromhex, found) if len(data) <= _MAX_SEED]
+
+
+def _wire_errors() -> tuple[type[Exception], ...]:
+    from gateway.wire.errors import WireError
+
+    return (WireError,)
+
+
+def _require(holds: bool, what: str) -> None:
+    if not holds:
+        raise Broken(what)
+
+
+@contextmanager
+def _envelope() -> Iterator[Parse]:
+    from gateway.wire.cose import TAG_BYTES, open_sealed, seal, split
+    from gateway.wire.errors import MacError
+
+    def parse(data: bytes) -> None:
+        payload = split(data)
+        sealed = seal(vectors.KEY, "up", payload)
+        _require(sealed[:-TAG_BYTES] == data[:-TAG_BYTES], "a payload has two envelopes")
+        _require(open_sealed(vectors.KEY, "up", sealed) == payload, "what was sealed does not open")
+        try:
+            open_sealed(vectors.KEY, "up", data)
+        except MacError:
+            _require(sealed != data, "a right MAC is refused")
+            raise
+        _require(sealed == data, "a wrong MAC is taken")
+
+    yield parse
+
+
+def envelopes() -> Iterator[bytes]:
+    """Sealed messages of every role, and envelopes that are not ours."""
+    known = vectors.load()
+    for section in (*known["roles"], "envelopes"):
+        for vector in known[section]:
+            data = bytes.fromhex(vector["sealed"])
+            if len(data) <= _MAX_SEED:
+                yield data
+
+
+def _check_columns(columns: Sequence[Sequence[int | None]], rows: int) -> None:
+    from gateway.wire.columns import MAX_CHANNELS, VALUE_MAX, VALUE_MIN
+
+    _require(len(columns) <= MAX_CHANNELS, "more columns than a frame may have")
+    for column in columns:
+        _require(len(column) == rows, "a column has another number of rows")
+        values = [value for value in column if value is not None]
+        if values:
+            _require(min(values) >= VALUE_MIN and max(values) <= VALUE_MAX, "a value is out of range")
+
+
+@contextmanager
+def _frame() -> Iterator[Parse]:
+    import cbor2
+
+    from gateway.wire.frame import VERSION, decode
+
+    def parse(data: bytes) -> None:
+        frame = decode(data)
+        for columns in (frame.columns, frame.lows, frame.highs):
+            _check_columns(columns, frame.rows)
+        if frame.lows:
+            _require(len(frame.lows) == len(frame.columns) == len(frame.highs), "not as many lows and highs as means")
+        kinds = bool(frame.columns) + bool(frame.events) + (frame.gap is not None)
+        _require(kinds == 1, "a frame is columns, events or a gap")
+        _require(frame.readings >= 0 and frame.values >= 0, "a frame counts less than nothing")
+        head = (VERSION, frame.boot, frame.seq, frame.time_s, frame.uptime_ms)
+        _require(data.startswith(b"".join(map(cbor2.dumps, head))), "a head has two spellings")
+
+    yield parse
+
+
+@contextmanager
+def _columns() -> Iterator[Parse]:
+    from gateway.wire.columns import unpack
+
+    def parse(data: bytes) -> None:
+        rows = int.from_bytes(data[:2], "big")
+        _check_columns(unpack(data[2:], rows), rows)
+
+    yield parse
+
+
+def _packed() -> Iterator[bytes]:
+    from gateway.wire.errors import WireError
+    from gateway.wire.item import read_sequence
+
+    for payload in payloads("frames", role="up"):
+        try:
+            items = read_sequence(payload)
+        except WireError:
+            continue
+        body = items[-1] if items else None
+        if isinstance(body, bytes) and len(items) > 5:
+            rows = items[6] if len(items) > 6 else 1
+            if isinstance(rows, int) and 0 <= rows < 1 << 16:
+                yield rows.to_bytes(2, "big") + body
+
+
+@contextmanager
+def _birth() -> Iterator[Parse]:
+    from gateway.wire.birth import decode_birth, encode_birth
+
+    def parse(data: bytes) -> None:
+        birth = decode_birth(data)
+        _require(encode_birth(birth) == data, "a birth has two spellings")
+        for channel in birth.channels:
+            channel.scaled(-1)
+
+    yield parse
+
+
+@contextmanager
+def _state() -> Iterator[Parse]:
+    import cbor2
+
+    from gateway.wire.downlink import decode_state
+    from gateway.wire.frame import VERSION
+
+    def parse(data: bytes) -> None:
+        boot, online = decode_state(data)
+        _require(cbor2.dumps([VERSION, boot, int(online)]) == data, "a state has two spellings")
+
+    yield parse
+
+
+def _seeds(*sections: str, role: str | None = None) -> Any:
+    def seeds() -> Iterable[bytes]:
+        return payloads(*sections, role=role)
+
+    return seeds
+
+
+TARGETS = (
+    Target(
+        "envelope", "COSE_Mac0 of any message", _envelope, envelopes, fuzz_mutate.octets, share=1500, cost_us=30,
+        errors=_wire_errors,
+    ),
+    Target(
+        "frame", "payload of an up message", _frame, _seeds("frames", role="up"), fuzz_mutate.cbor, share=1300,
+        cost_us=150, errors=_wire_errors,
+    ),
+    Target(
+        "columns", "packed columns: rows in two bytes, then the bits", _columns, _packed, fuzz_mutate.octets,
+        share=1100, cost_us=220, errors=_wire_errors,
+    ),
+    Target(
+        "birth", "payload of a birth", _birth, _seeds("births", role="birth"), fuzz_mutate.cbor, share=600, cost_us=390,
+        errors=_wire_errors,
+    ),
+    Target(
+        "state", "payload of a state", _state, _seeds("states", role="state"), fuzz_mutate.cbor, share=1100,
+        cost_us=100, errors=_wire_errors, max_bytes=256,
+    ),
+)  # fmt: skip
