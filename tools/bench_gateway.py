@@ -172,7 +172,7 @@ async def _ingest(folder: Path) -> tuple[float, int, int]:
     async with _broker(folder) as (_, port):
         gateway = Gateway(
             Settings(
-                store=Store(path=folder / "bench.sqlite", commit_window_ms=50),
+                store=Store(path=folder / "bench.sqlite", commit_window_ms=50, quiet_commit_window_s=1),
                 broker=Broker(host="127.0.0.1", port=port),
             )
         )

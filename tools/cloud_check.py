@@ -235,7 +235,7 @@ def _data_problem(event: Mapping[str, object]) -> str | None:
     if str(data.get("time_label")) not in TIME_LABELS:
         return "data.time_label must be one of " + ", ".join(sorted(TIME_LABELS))
     for name, value in data.items():
-        if name != "values" and not _is_scalar(value):
+        if name not in ("values", "thinned") and not _is_scalar(value):
             return f"data.{name[:64]} must be a number, a short text, true/false or null"
     if event["type"] == READINGS:
         return _readings_problem(data)
@@ -248,8 +248,22 @@ def _readings_problem(data: Mapping[str, object]) -> str | None:
     values, step_ms = data.get("values"), data.get("step_ms")
     if not isinstance(values, list) or not all(value is None or _is_number(value) for value in values):
         return "data.values must be a list of numbers, null where one is missing"
-    if not isinstance(step_ms, int) or isinstance(step_ms, bool) or step_ms <= 0:
-        return "data.step_ms must be a whole number above 0"
+    alone = len(values) == 1 and "step_ms" not in data
+    if not alone and (not isinstance(step_ms, int) or isinstance(step_ms, bool) or step_ms <= 0):
+        return "data.step_ms must be a whole number above 0; only a single value goes without"
+    return _thinned_problem(data["thinned"], len(values)) if "thinned" in data else None
+
+
+def _thinned_problem(thinned: object, count: int) -> str | None:
+    if not isinstance(thinned, dict) or set(thinned) != {"rows_each", "min", "max"}:
+        return "data.thinned holds rows_each, min and max"
+    each = thinned["rows_each"]
+    if not isinstance(each, int) or isinstance(each, bool) or each < 2:
+        return "data.thinned.rows_each must be a whole number above 1"
+    for name in ("min", "max"):
+        ends = thinned[name]
+        if not isinstance(ends, list) or len(ends) != count or not all(map(_is_number, ends)):
+            return f"data.thinned.{name} must hold a number for each of data.values"
     return None
 
 

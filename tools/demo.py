@@ -153,7 +153,7 @@ async def household(folder: Path, speed: int) -> AsyncIterator[Household]:
 
 def _settings(folder: Path, cloud_url: str, token_file: Path) -> Settings:
     return Settings(
-        store=Store(path=folder / "gateway.sqlite", commit_window_ms=50),
+        store=Store(path=folder / "gateway.sqlite", commit_window_ms=50, quiet_commit_window_s=1),
         broker=Broker(host="127.0.0.1", port=port_or_free(1883), builtin=True),
         sinks=(
             SinkSettings(

@@ -108,7 +108,8 @@ class Outbox:
         if series.is_event:
             data["value"] = scaled[0]
         else:
-            data["step_ms"] = series.step_ms
+            if series.step_ms:  # a lone row has no next
+                data["step_ms"] = series.step_ms
             data["values"] = scaled
             if series.each > 1:
                 data["thinned"] = {

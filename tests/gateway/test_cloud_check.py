@@ -57,6 +57,14 @@ def judge(one: object, **options: Any) -> Refusal | None:
     return refusal(one, **{"recipient": "manufacturer", "now_s": NOW_S, **options})
 
 
+def test_a_lone_reading_goes_without_a_step_and_thinned_rows_bring_their_ends() -> None:
+    lone = {**LABELS, "values": [4.125]}
+    thinned = {**lone, "step_ms": 600_000, "thinned": {"rows_each": 60, "min": [4], "max": [4.25]}}
+    for one in (lone, thinned):
+        assert judge(event("readings", "raw", data=one)) is None
+    assert judge(event("readings", "raw", data={**LABELS, "values": [4, 5]})) is not None
+
+
 @pytest.mark.parametrize(
     ("kind", "granularity"),
     [("readings", "raw"), ("aggregate", "raw"), ("event", "raw"), ("event", "event")]
@@ -161,6 +169,8 @@ def test_an_event_finer_than_its_grant_is_a_leak(one: dict[str, Any]) -> None:
         event("readings", "raw", data=data("readings", values="4")),
         event("readings", "raw", data=data("readings", values=["4"])),
         event("readings", "raw", data=data("readings", step_ms=0)),
+        event("readings", "raw", data=data("readings", thinned=3)),
+        event("readings", "raw", data=data("readings", thinned={"rows_each": 6, "min": [1], "max": [1, 2, 3]})),
         event(data=data("aggregate", count=0)),
         event(data=data("aggregate", mean=None)),
     ],
