@@ -69,10 +69,19 @@ class Board:
     def report(self, final=False):
         """Prints the health line."""
         free = self._measure_heap()
-        from health import line
+        while True:
+            try:
+                from health import line
 
-        del sys.modules["health"]
-        print(line(self, free, final))
+                del sys.modules["health"]
+                print(line(self, free, final))
+                break
+            except MemoryError:
+                # What waits for its ack is in the way, in too many small pieces.
+                if not self.journal.release():
+                    print("board: no memory for a health line")
+                    break
+                gc.collect()
 
     def boot_reused(self, boot):
         """The gateway knows frames of this boot number or a later one: the counter was lost. Those numbers name

@@ -92,7 +92,7 @@ def check(table, unique_id=None):
     config.mqtt = _mqtt(_table(table, "mqtt"))
     config.wifi = _table(table, "wifi", optional=True)
     if config.wifi is not None:
-        _text(config.wifi, "wifi.ssid")
+        _text(config.wifi, "board.json: wifi.ssid")
     config.ntp = _text(table, "ntp", optional=True)
     config.step_ms = _number(table, "step_ms", 100, 3600000, 10000)
     config.report_s = _number(table, "report_s", 1, 86400, 60)
@@ -109,22 +109,22 @@ def check(table, unique_id=None):
     config.channels = _channels(table)
     config.sim = _table(table, "sim", optional=True)
     if config.sim is not None:
-        _number(config.sim, "sim.speed", 1, 100000, 1)
-        _number(config.sim, "sim.epoch_ms", 0, 1 << 43, 0)
+        _number(config.sim, "board.json: sim.speed", 1, 100000, 1)
+        _number(config.sim, "board.json: sim.epoch_ms", 0, 1 << 43, 0)
     return config
 
 
 def _mqtt(table):
     mqtt = Mqtt()
-    mqtt.host = _text(table, "mqtt.host")
-    mqtt.port = _number(table, "mqtt.port", 1, 65535, 1883)
-    mqtt.user = _text(table, "mqtt.user", optional=True)
-    mqtt.password = _text(table, "mqtt.password", optional=True)
-    mqtt.keepalive_s = _number(table, "mqtt.keepalive_s", 5, 3600, 60)
-    mqtt.tls = _table(table, "mqtt.tls", optional=True)
+    mqtt.host = _text(table, "board.json: mqtt.host")
+    mqtt.port = _number(table, "board.json: mqtt.port", 1, 65535, 1883)
+    mqtt.user = _text(table, "board.json: mqtt.user", optional=True)
+    mqtt.password = _text(table, "board.json: mqtt.password", optional=True)
+    mqtt.keepalive_s = _number(table, "board.json: mqtt.keepalive_s", 5, 3600, 60)
+    mqtt.tls = _table(table, "board.json: mqtt.tls", optional=True)
     if mqtt.tls is not None:
-        _text(mqtt.tls, "mqtt.tls.ca")
-        _text(mqtt.tls, "mqtt.tls.server_hostname", optional=True)
+        _text(mqtt.tls, "board.json: mqtt.tls.ca")
+        _text(mqtt.tls, "board.json: mqtt.tls.server_hostname", optional=True)
     return mqtt
 
 
@@ -135,14 +135,14 @@ def _channels(table):
     channels: list = []
     words: dict = {}
     for index, row in enumerate(rows):
-        key = "channels[%d]" % index
+        key = "board.json: channels[%d]" % index
         if not isinstance(row, list) or len(row) != 7:
             raise _wrong(key, "[name, unit, num, den, kind, category, driver or null]")
         # "Cel" in four channels is one text in memory.
         channel = Channel(*(words.setdefault(item, item) if isinstance(item, str) else item for item in row))
         _check_channel(key, channel)
         if any(other.name == channel.name for other in channels):
-            raise _wrong(key + ".name", "a name that no other channel has, not " + channel.name)
+            raise _wrong(key + ": its name", "one that no other channel has, not " + channel.name)
         channels.append(channel)
     if all(channel.kind == 3 for channel in channels):
         raise _wrong("channels", "at least one that is measured, not only events")
@@ -151,22 +151,24 @@ def _channels(table):
 
 def _check_channel(key, channel):
     if not isinstance(channel.name, str) or not 0 < len(channel.name) <= _MOST_TEXT:
-        raise _wrong(key + ".name", "a text")
+        raise _wrong(key + ": its name", "some text")
     if not isinstance(channel.unit, str):
-        raise _wrong(key + ".unit", "a SenML unit")
+        raise _wrong(key + ": its unit", "a SenML unit")
     for factor in (channel.num, channel.den):
         if not _is_number(factor, 1, _MOST_FACTOR):
-            raise _wrong(key + ".num and .den", "whole numbers from 1 to %d" % _MOST_FACTOR)
+            raise _wrong(key + ": num and den", "whole numbers from 1 to %d" % _MOST_FACTOR)
     if not _is_number(channel.kind, 0, 3):
-        raise _wrong(key + ".kind", "0 (gauge), 1 (state), 2 (counter) or 3 (event)")
+        raise _wrong(key + ": its kind", "0 (gauge), 1 (state), 2 (counter) or 3 (event)")
     if channel.category not in _CATEGORIES:
-        raise _wrong(key + ".category", "one of " + ", ".join(_CATEGORIES))
+        raise _wrong(key + ": its category", "some of these: " + ", ".join(_CATEGORIES))
     if channel.driver is not None and not isinstance(channel.driver, str):
-        raise _wrong(key + ".driver", "a driver's name, or null")
+        raise _wrong(key + ": its driver", "a driver's name, or null")
 
 
 def _wrong(key, expected):
-    return ConfigError("board.json: " + key + ": expected " + expected)
+    """A text of up to ten characters stays in memory for ever, even after this module has gone: so keys with a dot are
+    written out above with the file's name."""
+    return ConfigError((key if "board.json" in key else "board.json: " + key) + ": expected " + expected)
 
 
 def _is_number(value, least, most):
@@ -179,7 +181,7 @@ def _text(table, key, optional=False):
     if value is None and optional:
         return None
     if not isinstance(value, str) or not 0 < len(value) <= _MOST_TEXT:
-        raise _wrong(key, "a text of 1 to %d characters%s" % (_MOST_TEXT, ", or null" if optional else ""))
+        raise _wrong(key, "a text of 1 to %d characters" % _MOST_TEXT + (" (or null)." if optional else ""))
     return value
 
 
@@ -197,7 +199,7 @@ def _table(table, key, optional=False):
     if value is None and optional:
         return None
     if not isinstance(value, dict):
-        raise _wrong(key, "an object, or null" if optional else "an object")
+        raise _wrong(key, "an object, or null" if optional else "a JSON object")
     return value
 
 

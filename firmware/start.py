@@ -17,6 +17,7 @@ from supervisor import Supervisor
 
 _VERSION = const(1)
 _EVENT = const(3)
+_LOADED_LATER = ("health", "upkeep", "thinning")
 # kind -> class, in the module of that name. Only the one that is asked for is loaded.
 _KINDS = {"fridge": "Fridge", "kettle": "Kettle"}
 # Where frames are on flash. Never the name of a module: an import would find the folder first.
@@ -68,13 +69,18 @@ def make():
     gc.collect()
     _make_link(board, config, mac)
     _supervise(board, config)
+    for name in _LOADED_LATER:
+        # Their names go into MicroPython's table of names now: when that has to grow later, among the small pieces of
+        # a running board, there may be no room in one piece, and then a full journal could not be made smaller.
+        __import__(name)
+        del sys.modules[name]
     for name in _MADE_ONCE:
         module, made = name.split(".")
         if module in sys.modules:
             getattr(sys.modules[module], made).__init__ = None
     gc.collect()
-    # Never so much that nothing is left to send it with.
-    waiting.limit_bytes = min(config.journal_bytes, gc.mem_free() // 3)
+    # Never so much that nothing is left to send it with: it lies in small pieces, between which nothing large fits.
+    waiting.limit_bytes = min(config.journal_bytes, gc.mem_free() // 4)
     print("hearthgate:", config.kind, config.device, "boot", boot.value, "heap", gc.mem_free())
     return board
 
