@@ -184,4 +184,6 @@ def readings_of(body: Mapping[str, Any]) -> list[Reading]:
     start_ms = round(datetime.fromisoformat(str(body["time"])).timestamp() * 1000)
     if "values" not in data:
         return [(who, channel, start_ms, float(data["value"]))]
-    return [(who, channel, start_ms + i * data["step_ms"], float(value)) for i, value in enumerate(data["values"])]
+    return [
+        (who, channel, start_ms + i * data.get("step_ms", 0), float(value)) for i, value in enumerate(data["values"])
+    ]
