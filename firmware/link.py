@@ -20,6 +20,7 @@ _ACK_WAIT_MS = const(1000)
 _SPREAD_MS = const(4096)
 _LOOK_MS = const(1000)
 _WAIT_MOST_S = const(600)
+_TIME_MOST_S = const(1 << 36)
 # An ack tells the time only if what it confirms left no longer ago than a commit and this: else it was held back, or
 # is played back.
 _LATE_S = const(30)
@@ -218,7 +219,8 @@ class Link:
                 return "form"
             if not all(isinstance(number, int) and number >= 0 for number in numbers):
                 return "form"
-        if message[2] > _WAIT_MOST_S:
+        # A clock beyond what a frame can carry would make every frame from now on unusable.
+        if message[1] > _TIME_MOST_S or message[2] > _WAIT_MOST_S:
             return "form"
         for mark in marks:
             if mark[0] > boot or (mark[0] == boot and mark[1] > flight.highest):

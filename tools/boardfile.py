@@ -67,11 +67,14 @@ class Identity(_Strict):
     display_name: _Title
 
 
+_File = Annotated[str, Field(pattern=r"^[\w./-]{1,120}$")]
+
+
 class Drivers(_Strict):
     """[drivers]: the module with open_drivers(), and every file that goes on the board with the firmware."""
 
     module: str = Field(pattern=_NAME)
-    files: Annotated[tuple[str, ...], Field(strict=False, min_length=1)]
+    files: Annotated[tuple[_File, ...], Field(strict=False, min_length=1)]
 
 
 class Report(_Strict):
@@ -162,12 +165,14 @@ def load(path: Path) -> Board:
     path = path / "board.toml" if path.is_dir() else path
     try:
         data: dict[str, Any] = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as e:
+    except (OSError, ValueError, RecursionError) as e:  # also a number of thousands of digits, and brackets without end
         raise BoardFileError(f"{path}: {e}") from None
     if "path" in data:
         raise BoardFileError(f"{path}: path: Extra inputs are not permitted")
     board = _checked(Board, str(path), {**data, "path": path})
     _check_files(board)
+    if all(channel.kind == "event" for channel in board.channels):
+        raise BoardFileError(f"{path}: channels: at least one must be measured, not only events")
     names = [channel.name for channel in board.channels]
     for name in names:
         if names.count(name) > 1:

@@ -128,15 +128,24 @@ def _must_be_empty(sql: sqlite3.Connection) -> None:
 def _read(text: str) -> tuple[bytes, list[Member], list[Grant]]:
     try:
         household: dict[str, Any] = json.loads(text)
+        json.dumps(household, ensure_ascii=False).encode()  # half a surrogate pair is no text, and cannot be kept
         secret = _secret(household["format"], bytes.fromhex(household["secret"]))
         members = [Member(**member) for member in household["devices"]]
         grants = [
             Grant.from_json(json.dumps({k: v for k, v in grant.items() if k != "revoked_ms"}), grant["revoked_ms"])
             for grant in household["grants"]
         ]
+        for grant in grants:
+            _check_times(grant)
     except (KeyError, TypeError, ValueError, AttributeError, RecursionError, GrantError) as why:
         raise HouseholdError(f"not a household file: {why}. `hearthgate household export` writes one.") from why
     return secret, members, grants
+
+
+def _check_times(grant: Grant) -> None:
+    moments = [grant.created_ms, 0 if grant.revoked_ms is None else grant.revoked_ms]
+    if not all(type(n) is int and 0 <= n < 2**63 for n in moments):
+        raise ValueError(f"grant {grant.id} needs whole numbers for its times")
 
 
 def _secret(form: str, secret: bytes) -> bytes:

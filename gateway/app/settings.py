@@ -183,7 +183,7 @@ def load(path: Path | None = None) -> Settings:
             raise SettingsError(f"{path}: not UTF-8 text (byte {why.start}). Save it as UTF-8.") from why
     try:
         content = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as why:
+    except (ValueError, RecursionError) as why:  # also a number of thousands of digits, and brackets without end
         raise SettingsError(f"{path}: not TOML: {why}. Correct that line.") from why
     try:
         return Settings(**content)

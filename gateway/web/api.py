@@ -4,9 +4,12 @@ There is no login yet: like the pages, it is reached from this machine only unle
 guard.py refuses foreign Host and Origin headers, and bodies that are not application/json.
 """
 
+import json
 from typing import Annotated, Any
 
-from fastapi import APIRouter, HTTPException, Query
+from fastapi import APIRouter, FastAPI, HTTPException, Query, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse, Response
 
 from gateway.consent import register
 from gateway.consent.grants import ANY_DEVICE, Grant, GrantError
@@ -36,6 +39,24 @@ def router(live: Live) -> APIRouter:
     _add_readings(api, live)
     _add_grants(api, live)
     return api
+
+
+def answer_bad_requests(application: FastAPI) -> None:
+    """Say what is wrong with a request, and where, without repeating it: not all that can be sent can be said again
+    (NaN is no JSON, half a surrogate pair no text)."""
+
+    @application.exception_handler(RequestValidationError)
+    async def invalid(_: Request, why: Exception) -> Response:
+        errors = why.errors() if isinstance(why, RequestValidationError) else []
+        detail = [
+            {"loc": [str(part)[:64] for part in error["loc"]], "msg": error["msg"][:500], "type": error["type"]}
+            for error in errors
+        ]
+        return Response(json.dumps({"detail": detail}), 422, media_type="application/json")
+
+    @application.exception_handler(UnicodeEncodeError)
+    async def no_text(_: Request, __: Exception) -> Response:
+        return JSONResponse({"detail": "The request holds characters that are no text."}, 422)
 
 
 def _add_readings(api: APIRouter, live: Live) -> None:

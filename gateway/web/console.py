@@ -127,6 +127,7 @@ def build(live: Live, host: str) -> FastAPI:
         redoc_url=None,
     )
     application.include_router(api.router(live))
+    api.answer_bad_requests(application)
     # A second console in the same process (tests) begins with a NiceGUI that takes middleware again.
     pages.middleware_stack = None
     pages.user_middleware.clear()
