@@ -8,10 +8,12 @@ import os
 import struct
 
 from micropython import const
-from segments import HEAD_BYTES, SEGMENT_BYTES, record
+from segments import OVERHEAD, SEGMENT_BYTES, record
 
 # Memory is taken in such steps. All frames lie in one piece: in many small ones they would split up the heap.
 _STEP_BYTES = const(512)
+# Frames stay in memory, to be sent from there, although they are on flash; but not more than this.
+_COPIES_BYTES = const(2048)
 # Without a good link so much is left to chance, and for so long, before it goes to flash.
 _EXPOSED_BYTES = const(2048)
 _SPILL_AFTER_MS = const(60000)
@@ -35,34 +37,35 @@ class Journal:
         self.flash_bytes = self.flash_writes = self.flash_errors = self.cut = 0
         self._boot = boot
         self._segments = segments
-        self._always = always
-        self._ring = bytearray()  # `size` bytes of records, in order, and room for more
-        self._newest = 0  # number of the last
-        self._frames = 0  # how many of them are exposed: those from `size - exposed` on
+        self._keep = always
+        self._raw = bytearray()  # `size` bytes of records, in order, and room for more
+        self._high = 0  # number of the newest
+        self._count = 0  # of the exposed: the records from `size - exposed` on
         # The number that was read last, and where the record behind it is.
-        self._at = self._next = 0
+        self._upto = self._next = 0
         # The newest number when the age of what is exposed began to count, and since when.
-        self._mark = self._mark_ms = self._retry_ms = 0
-        self._count()
+        self._pending = self._since_ms = 0
+        self._next_ms = 0  # flash that failed is left alone until then
+        self._note()
 
     def append(self, seq, payload, keep=False):
         """Takes the next frame of this boot. `keep` marks what matters: it is on flash before this returns, and is
         dropped only after the rest. Returns whether it is on flash. Raises MemoryError with nothing changed."""
         made = record(self._boot, seq, payload, keep)
-        short = self.size + len(made) - len(self._ring)
+        short = self.size + len(made) - len(self._raw)
         if short > 0:
-            self._ring.extend(bytes(max(short, _STEP_BYTES)))
-        self._ring[self.size : self.size + len(made)] = made
+            self._raw.extend(bytes(max(short, _STEP_BYTES)))
+        self._raw[self.size : self.size + len(made)] = made
         self.size += len(made)
         self.exposed += len(made)
-        self._frames += 1
-        self._newest = seq
+        self._count += 1
+        self._high = seq
         try:
-            if keep or self._always:
+            if keep or self._keep:
                 self.spill()
-            while self.size > self.limit_bytes and (self._let_go() or self._drop()):
+            while self.size > self.limit_bytes and (self._fold() or self._drop()):
                 pass
-            self._count()
+            self._note()
         except MemoryError:
             pass  # it is taken, and the rest can wait
         return not self.exposed
@@ -79,18 +82,18 @@ class Journal:
                     return found
             if boot < self._boot:
                 seq = 0
-            at = self._next if seq == self._at else 0
+            at = self._next if seq == self._upto else 0
             while at < self.size and self._number(at) <= seq:
                 at = self._end(at)
             if at < self.size:
-                number, end = self._number(at), self._end(at)
-                payload = bytes(memoryview(self._ring)[at + HEAD_BYTES : end])
-                self._at, self._next = number, end
-                return self._boot, number, payload
+                seq, end = self._number(at), self._end(at)
+                payload = bytes(memoryview(self._raw)[at + OVERHEAD : end])
+                self._upto, self._next = seq, end
+                return self._boot, seq, payload
         except OSError:
-            self._count()
+            self._note()
         except MemoryError:
-            self._cut(0, self.size - self.exposed)
+            self._clean(0, self.size - self.exposed)
         return None
 
     def ack(self, boot, seq):
@@ -101,11 +104,11 @@ class Journal:
             at = 0
             while at < self.size and self._number(at) <= seq:
                 if at >= self.size - self.exposed:  # what is on flash is counted there
-                    self._frames -= 1
+                    self._count -= 1
                     self.acked += 1
                 at = self._end(at)
-            self._cut(0, at)
-        self._count()
+            self._clean(0, at)
+        self._note()
 
     def spill(self):
         """Puts everything on flash that is not there. Returns whether it is."""
@@ -115,97 +118,100 @@ class Journal:
             at = self.size - self.exposed
             if at and segments.count >= segments.limit:
                 # Flash is about to give up frames, and none of them may live on in memory.
-                self._cut(0, at)
+                self._clean(0, at)
                 at = 0
-            end, frames = segments.append(self._ring, at, self.size)
+            end, count = segments.append(self._raw, at, self.size)
             self.exposed = self.size - end
-            self._frames -= frames
-            if not frames:
+            self._count -= count
+            if not count:
                 tries -= 1
-        self._count()
+        if self.size - self.exposed > _COPIES_BYTES:
+            self._clean(0, self.size - self.exposed)
+        self._note()
         return not self.exposed
 
-    def tend(self, now_ms, link_good):
-        """To be called about once a second. Without a good link, puts on flash what has been exposed for long, or is
-        much."""
-        if not self.exposed or self._mark < self._number(self.size - self.exposed):
+    def tend(self, now_ms, online):
+        """To be called about once a second. While the link is not good (not `online`, or an ack is overdue), puts on
+        flash what has been exposed for long, or is much."""
+        if not self.exposed or self._pending < self._number(self.size - self.exposed):
             # Nothing is left of what there was then.
-            self._mark, self._mark_ms = self._newest, now_ms
-        if not link_good and now_ms >= self._retry_ms:
-            if self.exposed >= _EXPOSED_BYTES or (self.exposed and now_ms - self._mark_ms >= _SPILL_AFTER_MS):
+            self._pending, self._since_ms = self._high, now_ms
+        if not online and now_ms >= self._next_ms:
+            if self.exposed >= _EXPOSED_BYTES or (self.exposed and now_ms - self._since_ms >= _SPILL_AFTER_MS):
                 if not self.spill():
-                    self._retry_ms = now_ms + _SPILL_AFTER_MS
+                    self._next_ms = now_ms + _SPILL_AFTER_MS
 
     def release(self):
         """Memory is short: gives back what holds frames that are on flash, else a quarter. False if there is nothing
         but the newest frame."""
-        gone = self._let_go()
-        goal = 0 if gone else self.size * 3 // 4
-        while goal and self.size > goal and self._drop():
+        gone = self._fold()
+        least = 0 if gone else self.size * 3 // 4
+        while least and self.size > least and self._drop():
             gone = True
         try:
-            self._ring = bytearray(memoryview(self._ring)[: self.size])
+            self._raw = bytearray(memoryview(self._raw)[: self.size])
         except MemoryError:
             pass  # what is left is in the way of itself
-        self._count()
+        self._note()
         return gone
 
-    def _let_go(self):
+    def _fold(self):
         """Takes out of memory what is on flash, if need be after putting it there. Whether there was any."""
-        if self.size == self.exposed:
+        before = self.size
+        if before == self.exposed:
             self.spill()
-        at = self.size - self.exposed
-        self._cut(0, at)
-        return at > 0
+        self._clean(0, self.size - self.exposed)
+        return self.size < before
 
     def _drop(self):
         """Drops the frame that matters least, but not the newest. Whether there was one."""
         for keep in (0, 1):
             at = 0
             while at < self.size and self._end(at) < self.size:
-                if self._ring[at + 10] == keep:
-                    self._cut(at, self._end(at))
-                    self._frames -= 1
+                if self._raw[at + 10] == keep:
+                    self._clean(at, self._end(at))
+                    self._count -= 1
                     self.dropped += 1
                     return True
                 at = self._end(at)
         return False
 
     def _number(self, at):
-        return struct.unpack_from("<I", self._ring, at + 6)[0]
+        return struct.unpack_from("<I", self._raw, at + 6)[0]
 
     def _end(self, at):
-        return at + HEAD_BYTES + struct.unpack_from("<H", self._ring, at)[0]
+        return at + OVERHEAD + struct.unpack_from("<H", self._raw, at)[0]
 
-    def _cut(self, at, end):
-        """Takes records out of memory."""
-        self._ring[at:end] = b""
-        exposed = self.size - self.exposed
-        if end > exposed:
-            self.exposed -= end - max(at, exposed)
+    def _clean(self, at, end):
+        """Takes the records between these offsets out of memory."""
+        self._raw[at:end] = b""
+        copies = self.size - self.exposed
+        if end > copies:
+            self.exposed -= end - max(at, copies)
         self.size -= end - at
         if self._next > at:
             self._next = max(at, self._next - (end - at))
         if not self.size:
-            self._ring = bytearray()
+            self._raw = bytearray()
 
-    def _count(self):
+    def _note(self):
+        """Brings what is told about it up to date."""
         segments = self._segments
-        used, room = self.exposed, self.limit_bytes
-        self.held = self._frames
+        used, most = self.exposed, self.limit_bytes
+        self.held = self._count
         if segments is not None:
             self.held += segments.frames
             self.acked += segments.acked
             self.dropped += segments.dropped
             segments.acked = segments.dropped = 0
             self.flash_bytes = segments.count * SEGMENT_BYTES
-            self.flash_writes = segments.writes
-            self.flash_errors = segments.errors
+            self.flash_writes = segments.flash_writes
+            self.flash_errors = segments.flash_errors
             self.cut = segments.cut
-            if not segments.failing:
+            if not segments.failures:
                 used += self.flash_bytes
-                room += segments.limit * SEGMENT_BYTES
-        self.fill = min(100, 100 * used // room)
+                most += segments.limit * SEGMENT_BYTES
+        self.fill = min(100, 100 * used // most)
 
 
 class Counter:
@@ -218,20 +224,20 @@ class Counter:
 
     def store(self, value):
         """Makes `value` the number, on flash first. Raises OSError if the file cannot be written."""
-        with open(self._path + ".new", "w") as file:
-            file.write("%d\n" % value)
+        with open(self._path + ".new", "wb") as file:
+            file.write(b"%d\n" % value)
         os.rename(self._path + ".new", self._path)
         self.value = value
 
 
 def _read(path):
     try:
-        with open(path) as file:
+        with open(path, "rb") as file:
             text = file.read(32)
     except OSError:
         return 0
     try:
         # Without its end of line the file was cut while it was written.
-        return max(0, int(text)) if text.endswith("\n") else 0
+        return max(0, int(text)) if text.endswith(b"\n") else 0
     except ValueError:
         return 0

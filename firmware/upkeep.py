@@ -3,128 +3,134 @@
 import os
 
 from micropython import const
-from segments import HEAD_BYTES, SEGMENT_BYTES, record
+from segments import OVERHEAD, SEGMENT_BYTES, record
 
 # Blocks that stay free: one for a segment that is written anew, the others for directories that grow.
 _SPARE_BLOCKS = const(4)
 _ENOSPC = const(28)
-# What is to stay: all of it, what matters, nothing of the oldest segment.
+# What to keep: all, what matters, nothing of the oldest segment.
 _ALL = const(0)
 _WHAT_MATTERS = const(1)
 _NOTHING = const(2)
 
 
-def recover(segments, folder):
-    """Finds out what there is in `folder`, and makes it if there is none. Reads every record."""
+def find(segments, path):
+    """Finds out what there is in the folder `path`, and makes it if there is none. Reads every record."""
     try:
-        os.mkdir(folder)
+        os.mkdir(path)
     except OSError:
         pass  # it is there; where not, the next line tells
     try:
         stale = []
-        for entry in os.ilistdir(folder):
+        for entry in os.ilistdir(path):
             if entry[0].isdigit():
-                number = int(entry[0])
+                segment = int(entry[0])
                 segments.count += 1
-                segments.first = number if segments.count == 1 else min(number, segments.first)
-                segments.last = max(number, segments.last)
+                segments.first = segment if segments.count == 1 else min(segment, segments.first)
+                segments.last = max(segment, segments.last)
             else:
                 stale.append(entry[0])
         for name in stale:
-            os.remove(segments.folder + name)
-        stat = os.statvfs(folder)
+            os.remove(segments.path + name)
+        stat = os.statvfs(path)
         segments.limit = min(segments.limit, segments.count + stat[0] * stat[3] // SEGMENT_BYTES - _SPARE_BLOCKS)
     except OSError:
-        segments.errors += 1
-    for number in range(segments.first, segments.last + 1):
+        segments.flash_errors += 1
+    for segment in range(segments.first, segments.last + 1):
         try:
-            size = os.stat(segments.folder + str(number))[6]
+            size = os.stat(segments.path + str(segment))[6]
             end = 0
-            for entry in segments.records(number, 0, number):
+            for entry in segments.read(segment, 0, segment):
                 end = entry[1]
                 # A cut while segments were written anew leaves some records twice.
-                if entry[2:4] > segments.top:
-                    segments.top = entry[2:4]
+                if entry[2:4] > segments.highest:
+                    segments.highest = entry[2:4]
                     segments.frames += 1
             segments.cut += end != size
             if end == 0:
-                segments.remove(str(number))
+                segments.remove(str(segment))
         except OSError:
-            pass  # a number that is not used; or records() has counted it
+            pass  # a number that is not used; or read() has counted it
 
 
-def make_room(segments):
+def compact(segments):
     """Frees a block at least; False if that cannot be. First the oldest neighbours that fit into one segment become
     one; else series go, oldest first, and what matters moves together; at last the oldest segment goes whole."""
-    segments.at = segments.head = None
-    segments.size = SEGMENT_BYTES
+    segments.at = None  # where the reader was may be another record then
     if segments.count < 2:
         return False
-    for stays in (_ALL, _WHAT_MATTERS, _NOTHING):
+    for keep in (_ALL, _WHAT_MATTERS, _NOTHING):
         try:
-            if _make_room(segments, stays):
+            if _thin(segments, keep):
                 return True
         except OSError as error:
             # Where nothing can be written anew, something may still be removed.
-            segments.errors += 1
+            segments.flash_errors += 1
             if error.errno != _ENOSPC:
                 return False
     return False
 
 
-def _make_room(segments, stays):
+def _thin(segments, keep):
+    """Goes through the segments from the oldest on, until one is freed."""
     before = size = loose = past = 0
-    for number in range(segments.first, segments.last + 1):
-        kept = gone = done = 0
-        start = segments.offset if number == segments.first else 0
-        for _, _, boot, seq, keep, payload in segments.records(number, start, number):
-            if seq <= segments.upto.get(boot, 0):
-                done += 1
-            elif stays == _ALL or (stays == _WHAT_MATTERS and keep):
-                kept += HEAD_BYTES + len(payload)
-            else:
-                gone += 1
-        if not kept:
-            if not segments.remove(str(number)):
-                continue  # the number is not used
-            _account(segments, gone, done)
-            return True
-        fits = size + kept <= SEGMENT_BYTES
-        if before and (fits or gone + loose):
+    # To find a file by its name takes a board milliseconds. Only what is newer can have changed since the last time.
+    known = 0 if keep == _NOTHING or len(segments.marks) > 1 else segments.compact[keep]
+    for segment in range(max(segments.first, known), segments.last + 1):
+        try:
+            left = os.stat(segments.path + str(segment))[6]
+        except OSError:
+            continue  # the number is not used
+        gone = done = 0
+        # Sizes tell enough, if only the very first records can be confirmed.
+        if keep != _ALL or size + left <= SEGMENT_BYTES or len(segments.marks) > 1:
+            left = 0
+            start = segments.base if segment == segments.first else 0
+            for _, _, boot, seq, matters, payload in segments.read(segment, start, segment):
+                if seq <= segments.marks.get(boot, 0):
+                    done += 1
+                elif keep == _ALL or (keep == _WHAT_MATTERS and matters):
+                    left += OVERHEAD + len(payload)
+                else:
+                    gone += 1
+        fits = size + left <= SEGMENT_BYTES
+        joined = left and before and (fits or gone + loose)
+        if joined:
             # A cut between these steps leaves records twice, or some that were to go; none is missing.
-            top, _ = _rewrite(segments, before, (before, number), stays, (0, 0))
-            if before == segments.first:
-                segments.offset = 0
-            _account(segments, gone + loose, done + past)
-            if fits:
-                return segments.remove(str(number))
-            _, kept = _rewrite(segments, number, (number,), stays, top)
+            highest, _ = _fold(segments, segment if fits else before, (before, segment), keep, (0, 0))
+            gone += loose
+            done += past
+        if joined or not left:
+            segments.frames -= gone + done
+            segments.dropped += gone
             gone = done = 0
-        before, size, loose, past = number, kept, gone, done
+            if fits or not left:
+                return segments.remove(str(before if joined else segment))
+            if before == segments.first:
+                segments.base = 0
+            _, left = _fold(segments, segment, (segment,), keep, highest)
+        if keep != _NOTHING:
+            segments.compact[keep] = segment
+        before, size, loose, past = segment, left, gone, done
     return False
 
 
-def _account(segments, gone, done):
-    segments.frames -= gone + done
-    segments.dropped += gone
-
-
-def _rewrite(segments, number, sources, stays, top):
-    """Makes segment `number` anew from what stays of `sources` beyond `top`, as far as one block goes. Returns the
-    position of the last record that found room, and the size."""
-    path = segments.folder + str(number)
+def _fold(segments, first, items, keep, highest):
+    """Makes segment `first` anew from what stays of the segments `items` beyond the position `highest`, as far as one
+    block goes. Returns the position of the last record that found room, and the size."""
+    path = segments.path + str(first)
     size = 0
     with open(path + ".new", "wb") as file:
-        for source in sources:
-            records = segments.records(source, 0, source)
-            for _, _, boot, seq, keep, payload in records:
-                if (boot, seq) > top and seq > segments.upto.get(boot, 0) and (keep or stays == _ALL):
-                    if size and size + HEAD_BYTES + len(payload) > SEGMENT_BYTES:
+        for segment in items:
+            records = segments.read(segment, 0, segment)
+            for _, _, boot, seq, matters, payload in records:
+                if (boot, seq) > highest and seq > segments.marks.get(boot, 0) and (matters or keep == _ALL):
+                    if size and size + OVERHEAD + len(payload) > SEGMENT_BYTES:
                         records.close()
                         break
-                    file.write(record(boot, seq, payload, keep))
-                    size += HEAD_BYTES + len(payload)
-                    top = (boot, seq)
+                    file.write(record(boot, seq, payload, matters))
+                    size += OVERHEAD + len(payload)
+                    highest = (boot, seq)
     os.rename(path + ".new", path)
-    segments.writes += 1
-    return top, size
+    segments.flash_writes += 1
+    return highest, size

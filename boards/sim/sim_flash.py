@@ -9,8 +9,9 @@ import os
 import sys
 
 import vfs
+from micropython import const
 
-_EIO = -5
+_EIO = const(-5)
 
 
 def power_cut():
@@ -33,41 +34,41 @@ class Flash:
         self.programmed = self.erased = 0
         self.cut = power_cut
         self.dead = False
-        self._left = None
+        self._pending = None
         # The board has little memory for what is not of the board.
         self._empty = b"\xff" * 256
         try:
             # The port's files keep nothing back: what was written outlives this process.
-            self._file = open(path, "r+b")
+            self._stream = open(path, "r+b")
         except OSError:
-            self._file = open(path, "w+b")
-        while self._file.seek(0, 2) < blocks * block_bytes:
-            self._file.write(self._empty)
+            self._stream = open(path, "w+b")
+        while self._stream.seek(0, 2) < blocks * block_bytes:
+            self._stream.write(self._empty)
 
     def formatted(self):
         """Whether there is a littlefs: its name stands in the first block, and in the second."""
         found = []
         for block in (0, 1):
-            self._file.seek(block * self.block_bytes + 8)
-            found.append(self._file.read(8))
+            self._stream.seek(block * self.block_bytes + 8)
+            found.append(self._stream.read(8))
         return b"littlefs" in found
 
     def cut_after(self, count):
         """Loses power `count` bytes from now, in the middle of a write as a rule."""
-        self._left = count
+        self._pending = count
 
     def close(self):
-        self._file.close()
+        self._stream.close()
 
     def readblocks(self, block, buffer, offset=0):
         if self.dead:
             return _EIO
-        self._file.seek(block * self.block_bytes + offset)
-        self._file.readinto(buffer)
+        self._stream.seek(block * self.block_bytes + offset)
+        self._stream.readinto(buffer)
         return 0
 
     def writeblocks(self, block, buffer, offset=0):
-        self._file.seek(block * self.block_bytes + offset)
+        self._stream.seek(block * self.block_bytes + offset)
         return self._put(buffer, len(buffer))
 
     def ioctl(self, op, arg):
@@ -77,7 +78,7 @@ class Flash:
             return self.block_bytes
         if op == 6:
             self.erased += 1
-            self._file.seek(arg * self.block_bytes)
+            self._stream.seek(arg * self.block_bytes)
             for _ in range(self.block_bytes // len(self._empty)):
                 if self._put(self._empty, 0):
                     return _EIO
@@ -86,16 +87,16 @@ class Flash:
     def _put(self, data, programmed):
         if self.dead:
             return _EIO
-        left = self._left
+        left = self._pending
         if left is not None and left < len(data):
-            self._file.write(memoryview(data)[:left])
+            self._stream.write(memoryview(data)[:left])
             self.dead = True
             self.cut()
             return _EIO
-        self._file.write(data)
+        self._stream.write(data)
         self.programmed += programmed
         if left is not None:
-            self._left = left - len(data)
+            self._pending = left - len(data)
         return 0
 
 

@@ -76,7 +76,7 @@ class Board:
 
     def offline(self):
         for now_ms in (0, 60000):
-            self.journal.tend(now_ms, link_good=False)
+            self.journal.tend(now_ms, online=False)
         if not self.journal.exposed:
             self.promised[self.boot] = len(self.given[self.boot])
         self.look()
@@ -91,7 +91,7 @@ class Board:
         which `may_go(boot, seq, size)` is true."""
         assert Counter("boot").value >= self.stored, "the boot counter went back"
         segments = Segments("frames", self.limit_bytes)
-        assert (segments.cut, segments.errors) == (0, 0)
+        assert (segments.cut, segments.flash_errors) == (0, 0)
         found = {boot: set() for boot in self.given}
         last = (0, 0)
         for boot, seq, data in walk(segments):
