@@ -70,6 +70,7 @@ class Gateway:
             window_s=settings.store.commit_window_ms / 1000,
             quiet_s=settings.store.quiet_commit_window_s,
             make_room=self._make_room,
+            events_awaited=self._events_awaited,
             on_commit=self._committed,
         )
         self._register = register.Register(self.db)
@@ -164,6 +165,18 @@ class Gateway:
         grant = await self.store(register.take_back, self.db, grant_id, self.now_ms())
         self._wake()
         return grant
+
+    def _events_awaited(self) -> bool:
+        """Whether somebody outside may have single readings or events, and so would wait for a commit."""
+        now_ms = self.now_ms()
+        recipients = {sink.recipient for sink in self.settings.sinks}
+        return any(
+            grant.granularity.bucket_ms is None
+            and grant.recipient in recipients
+            and grant.revoked_ms is None
+            and now_ms < grant.expiry_ms
+            for grant in self._register.index().by_id.values()
+        )
 
     def _make_room(self) -> None:
         names = [sink.name for sink in self.settings.sinks]

@@ -33,7 +33,7 @@ class Ingest:
     """Takes messages from a source, stores them, and acks what is on disk.
 
     `make_room` is called in the store's thread before a commit, once a megabyte; it raises StoreFull if nothing more
-    may be stored.
+    may be stored. `events_awaited` is asked in that thread too: whether an event is to be committed sooner than series.
     """
 
     def __init__(
@@ -46,6 +46,7 @@ class Ingest:
         window_s: float = 1.0,
         quiet_s: float = 120.0,
         make_room: Callable[[], object] = lambda: None,
+        events_awaited: Callable[[], bool] = lambda: True,
         on_commit: Callable[[frames.Committed], None] = lambda _: None,
     ) -> None:
         self._db = db
@@ -53,6 +54,8 @@ class Ingest:
         self._source = source
         self._now_ms = now_ms
         self._make_room = make_room
+        self._ask_events_awaited = events_awaited
+        self._events_awaited = True
         self._on_commit = on_commit
         self._pace = CommitPace(window_s, quiet_s)
         self._inbox = Inbox()
@@ -113,7 +116,9 @@ class Ingest:
         self._stranger = self._stranger or (known is None and what != "")
         weight = Weight.STRAY if known is None else weigh(known, what, message.payload)
         frame = what == "up" and weight is not Weight.STRAY
-        self._pace.heard(device, now_s, frame=frame, urgent=weight is Weight.URGENT)
+        # An event for which nobody waits can wait with the rest: its board has it on flash.
+        urgent = weight is Weight.URGENT and (self._events_awaited or not frame)
+        self._pace.heard(device, now_s, frame=frame, urgent=urgent)
 
     async def _due(self) -> None:
         """Wait until what waits is to be committed. Nothing runs in the meantime but what arrives."""
@@ -148,6 +153,7 @@ class Ingest:
 
     def _commit(self, batch: list[Arrived]) -> frames.Committed:
         self._refresh()
+        self._events_awaited = self._ask_events_awaited()
         self._stored_bytes += sum(len(a.message.payload) for a in batch)
         if self._stored_bytes >= ROOM_BYTES:
             self._make_room()

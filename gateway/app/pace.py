@@ -9,7 +9,8 @@ from collections import Counter
 
 MANY = 100  # messages: by then a commit costs little for each, and more would only cost memory
 MANY_S = 0.02
-CATCHING_UP = 4  # frames of one board: it has a backlog, and sends only 16 ahead of its ack
+# Frames of one board: it has a backlog, and sends only 16 ahead of its ack. One visit to a fridge makes four and more.
+CATCHING_UP = 12
 SOON_S = 0.05
 BACKLOG_S = (
     5.0  # how long a board counts as catching up after it showed so: the end of its backlog does not wait either
