@@ -1,6 +1,6 @@
 """The benchmarks: each figure beside what it is compared with, measured in one run.
 
-    tools/bench [--json] [prefix …]     all without a prefix; `tools/bench wire firmware gateway`
+    tools/bench [--json] [prefix …]     all without a prefix; `tools/bench wire gateway.ingest`
 
 This machine and the next differ, and both are noisy: read the ratios.
 """
@@ -45,10 +45,52 @@ def _firmware() -> Iterator[Figure]:
     yield from bench_firmware.figures()
 
 
-def _gateway() -> Iterator[Figure]:
+def _decoding() -> Iterator[Figure]:
     from tools import bench_gateway
 
-    yield from bench_gateway.figures()
+    yield from bench_gateway.decoding()
+
+
+def _ingest() -> Iterator[Figure]:
+    from tools import bench_gateway
+
+    yield from bench_gateway.ingest()
+
+
+def _disk() -> Iterator[Figure]:
+    from tools import bench_store
+
+    yield from bench_store.figures()
+
+
+def _recovery() -> Iterator[Figure]:
+    from tools import bench_recovery
+
+    yield from bench_recovery.recovery()
+
+
+def _backlog() -> Iterator[Figure]:
+    from tools import bench_recovery
+
+    yield from bench_recovery.backlog()
+
+
+def _outage() -> Iterator[Figure]:
+    from tools import bench_outage
+
+    yield from bench_outage.figures()
+
+
+def _fridge_wear() -> Iterator[Figure]:
+    from tools import bench_wear
+
+    yield from bench_wear.figures("fridge")
+
+
+def _kettle_wear() -> Iterator[Figure]:
+    from tools import bench_wear
+
+    yield from bench_wear.figures("kettle")
 
 
 def _fuzz() -> Iterator[Figure]:
@@ -57,11 +99,18 @@ def _fuzz() -> Iterator[Figure]:
     yield from bench_fuzz.figures()
 
 
-# Each group is loaded and run only if one of its names may be wanted.
+# What the names of a group begin with. It is loaded and run only if one of them may be wanted: some take minutes.
 GROUPS: dict[str, Callable[[], Iterator[Figure]]] = {
     "wire": _wire,
     "firmware": _firmware,
-    "gateway": _gateway,
+    "gateway.decode": _decoding,
+    "gateway.ingest": _ingest,
+    "gateway.disk": _disk,
+    "gateway.recovery": _recovery,
+    "gateway.backlog": _backlog,
+    "gateway.rss": _outage,
+    "wear.fridge": _fridge_wear,
+    "wear.kettle": _kettle_wear,
     "fuzz": _fuzz,
 }
 
@@ -74,7 +123,7 @@ def line(figure: Figure) -> str:
     """A figure for people."""
     target = f"   (target: {figure.target})" if figure.target else ""
     return (
-        f"{figure.name:<34} {_number(figure.value):>12} {figure.unit:<9} beside {figure.beside}: "
+        f"{figure.name:<42} {_number(figure.value):>12} {figure.unit:<9} beside {figure.beside}: "
         f"{_number(figure.beside_value)} {figure.unit}, ratio {figure.ratio:.3g}{target}"
     )
 

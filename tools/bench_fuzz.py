@@ -29,5 +29,5 @@ def figures() -> Iterator[Figure]:
     jobs = min(2, os.cpu_count() or 1)
     engine = fuzz_worker.engine()
     value = _per_minute(engine, jobs)
-    beside = "the same mutations, read by nobody"
+    beside = f"inputs drawn and read by nobody (engine {engine})"
     yield Figure("fuzz.inputs_per_min", value, "inputs", beside, _per_minute("draw", jobs))

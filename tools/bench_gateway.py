@@ -62,7 +62,8 @@ def _best_s(work: Callable[[], object]) -> float:
     return best
 
 
-def _decode() -> Iterator[Figure]:
+def decoding() -> Iterator[Figure]:
+    """gateway.decode_values_per_s: of sealed frames, and of stored ones."""
     payloads, beside = day_of_frames()
     sealed = [seal(KEY, "up", payload) for payload in payloads]
     values = len(payloads) * 60 * len(CHANNELS)
@@ -215,9 +216,8 @@ async def _broker_alone(folder: Path) -> tuple[str, float]:
         return broker, BOARDS * FRAMES_A_BOARD / took_s
 
 
-def figures() -> Iterator[Figure]:
-    """Every figure of this group."""
-    yield from _decode()
+def ingest() -> Iterator[Figure]:
+    """gateway.ingest_frames_per_s and gateway.ingest_values_per_s."""
     with tempfile.TemporaryDirectory() as folder:
         frames_s, frames, commits = asyncio.run(_ingest(Path(folder)))
         broker, alone_s = asyncio.run(_broker_alone(Path(folder)))

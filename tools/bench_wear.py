@@ -1,4 +1,4 @@
-"""What a board writes to its flash in a day: real firmware on a real littlefs over flash that counts, in simulated time.
+"""What a board writes to its flash in a day: real firmware, real littlefs, flash that counts, and simulated time.
 
 On a good link the gateway acks events within a second and series within two minutes; a bad one is away for five minutes
 twice an hour; offline, the board keeps the whole day. Beside each: the same day with every frame on flash at once.
@@ -62,10 +62,11 @@ def board_json(name: str, device: str, key: bytes, **values: Any) -> dict[str, A
     return table | values
 
 
-def live(table: dict[str, Any], image: Path, link: str, hours: int = _HOURS) -> Worn:
-    """Let a board live so long on the flash in `image`, which is made if there is none. Raises RuntimeError."""
+def live(table: dict[str, Any], image: Path, link: str, *, hours: int = _HOURS, blocks: int = BLOCKS) -> Worn:
+    """Let a board live so long on the flash in `image`, which is made if there is none; at the end all that it holds is
+    on flash. Raises RuntimeError."""
     folders = [ROOT / "firmware", ROOT / "boards" / table["model"], ROOT / "boards" / "sim", ROOT / "tools" / "mpy"]
-    scenario = {"board": table, "image": str(image), "blocks": BLOCKS, "hours": hours, "away": LINKS[link]}
+    scenario = {"board": table, "image": str(image), "blocks": blocks, "hours": hours, "away": LINKS[link]}
     done = subprocess.run(
         [find_micropython(), "-X", _HEAP, str(ROOT / "tools" / "mpy" / "wear_day.py")],
         input=json.dumps(scenario) + "\n",
@@ -100,7 +101,8 @@ def _day(kind: str, link: str, durable: bool) -> Worn:
     return worn
 
 
-def _kind(kind: str) -> Iterator[Figure]:
+def figures(kind: str) -> Iterator[Figure]:
+    """wear.<kind>_flash_bytes_per_day and wear.<kind>_erased_blocks_per_day, on each link."""
     days = [(link, durable) for link in LINKS for durable in (False, True)]
     with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
         worn = dict(zip(days, pool.map(lambda day: _day(kind, *day), days), strict=True))
@@ -109,13 +111,5 @@ def _kind(kind: str) -> Iterator[Figure]:
         where = "" if link == "good" else f"_{link}"
         beside = f"every frame at once, {link} link" if link != "offline" else "every frame at once, offline"
         target = _SMALL if (kind, link) == ("fridge", "good") else ""
-        yield Figure(
-            f"wear.{kind}_flash_bytes_per_day{where}", ours.programmed, "B", beside, theirs.programmed, target
-        )
+        yield Figure(f"wear.{kind}_flash_bytes_per_day{where}", ours.programmed, "B", beside, theirs.programmed, target)
         yield Figure(f"wear.{kind}_erased_blocks_per_day{where}", ours.erased, "blocks", beside, theirs.erased)
-
-
-def figures() -> Iterator[Figure]:
-    """Every figure of this group."""
-    for kind in ("fridge", "kettle"):
-        yield from _kind(kind)

@@ -122,7 +122,7 @@ async def run(seed: int, faults: int, broker: str, folder: Path) -> Result:
         await home.gateway.stop()
         await home.cloud.stop()
         witnesses = {board.plan.device: board.witness() for board in home.boards.values()}
-        durable = {board.plan.device for board in home.boards.values() if board.plan.durable}
+        plans = [board.plan for board in home.boards.values()]
         held = await asyncio.to_thread(read_store, home.store_path, RECIPIENT)
         events = await asyncio.to_thread(lambda: list(cloud_events(home.cloud.path)))
         return Result(
@@ -130,7 +130,13 @@ async def run(seed: int, faults: int, broker: str, folder: Path) -> Result:
             broker,
             home.struck,
             home.missed,
-            at_store(witnesses, held.rows, held.reused, durable),
+            at_store(
+                witnesses,
+                held.rows,
+                held.reused,
+                durable={plan.device for plan in plans if plan.durable},
+                small={plan.device for plan in plans if plan.small},
+            ),
             at_cloud(held.shared, events),
             held,
             home.problems() + left,

@@ -34,7 +34,7 @@ _CRASHED: Final = ("supervisor: crashed:", "Traceback", "MemoryError", "supervis
 @dataclass(frozen=True, slots=True)
 class Plan:
     """What a board is. `speed`: simulated seconds in a real one; `clock`: whether its clock is set at start, else the
-    gateway tells it the time."""
+    gateway tells it the time; `small`: its flash has room for a short outage only."""
 
     name: str
     board: str
@@ -42,18 +42,30 @@ class Plan:
     speed: int
     durable: bool
     clock: bool
+    small: bool
     settings: dict[str, Any]
 
 
 def plans(seed: int) -> list[Plan]:
-    """A fridge, a kettle, and a fridge without a clock, whose time runs as the gateway's does; half of them durable."""
+    """A fridge, a kettle, and a fridge without a clock, whose time runs as the gateway's does: it says too little for
+    anything to be left of it, were it not durable. Of the others one is; and each third seed has a small one."""
     quick = {"report_s": 20, "quiet_s": 30}
     slow = {"step_ms": 250, "report_s": 1, "quiet_s": 1}
-    odd = bool(seed % 2)
+    tight = {**quick, "flash_bytes": 8192, "journal_bytes": 2048}
+    odd, small = bool(seed % 2), seed % 3 == 0
     return [
-        Plan("fridge", "fridge-sim", "5e00000000f1", 100, durable=odd, clock=True, settings=quick),
-        Plan("kettle", "kettle-sim", "5e00000000c2", 60, durable=not odd, clock=True, settings=quick),
-        Plan("cellar", "fridge-sim", "5e00000000f3", 1, durable=seed % 4 < 2, clock=False, settings=slow),
+        Plan("fridge", "fridge-sim", "5e00000000f1", 100, durable=odd, clock=True, small=False, settings=quick),
+        Plan(
+            "kettle",
+            "kettle-sim",
+            "5e00000000c2",
+            60,
+            durable=not odd,
+            clock=True,
+            small=small,
+            settings=tight if small else quick,
+        ),
+        Plan("cellar", "fridge-sim", "5e00000000f3", 1, durable=True, clock=False, small=False, settings=slow),
     ]
 
 

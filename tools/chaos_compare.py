@@ -46,7 +46,7 @@ class Stored:
 @dataclass(slots=True)
 class AtStore:
     """What came of the boards' promises. Every list holds sentences. `volatile`: sealed, never promised, not stored.
-    `dropped`: promised, and given up by a board that ran out of room, which it counted and said in a gap frame."""
+    `dropped`: promised, and given up by a board that may run out of room, which said so in a gap frame."""
 
     accepted: int = 0
     stored: int = 0
@@ -63,16 +63,17 @@ def at_store(
     stored: Sequence[Stored],
     reused: Iterable[tuple[str, int, int]] = (),
     durable: Container[str] = (),
+    small: Container[str] = (),
 ) -> AtStore:
     """`stored`: every row. `reused`: (device, boot, seq) of what was set aside because its number was taken. `durable`:
-    devices that promise every frame: only the one in whose writing the power went may be missing."""
+    devices that promise every frame: only the one in whose writing the power went may be missing. `small`: devices that
+    may run out of room, and then give up frames and say so."""
     verdict = AtStore(stored=len(stored), gaps=sum(row.gap is not None for row in stored))
     rows: dict[tuple[str, int, int], list[Stored]] = defaultdict(list)
     for row in stored:
         rows[row.device, row.boot, row.seq].append(row)
     for device, witness in witnesses.items():
         accepted = witness.accepted
-        may_drop = sum(witness.dropped.values())
         verdict.accepted += len(accepted)
         for boot, seq in sorted(witness.sealed):
             name = f"board {device}, boot {boot}, seq {seq}"
@@ -80,12 +81,11 @@ def at_store(
                 continue
             if (boot, seq) not in accepted:
                 verdict.volatile += 1
-                if device in durable and (boot, seq + 1) in witness.sealed:
+                if device in durable and device not in small and (boot, seq + 1) in witness.sealed:
                     verdict.lost.append(f"{name} is of a durable board, was not put on flash and is not in the store")
                 continue
             said = _said_missing(stored, device, boot, seq)
-            if said and may_drop:
-                may_drop -= 1
+            if said and device in small:
                 verdict.dropped += 1
                 continue
             how = "acked" if seq <= witness.acked.get(boot, 0) else "on the board's flash"

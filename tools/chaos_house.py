@@ -214,7 +214,7 @@ token_file = "{(self.folder / "cloud.token").resolve()}"
 
 
 def _trouble(link: Link, fault: Fault) -> contextlib.AbstractContextManager[None]:
-    if fault.kind == "link_cut":
+    if fault.kind in ("link_cut", "link_outage"):
         return link.refusing()
     if fault.kind == "link_black_hole":
         return link.black_hole()

@@ -34,16 +34,17 @@ class Kind:
 
 
 KINDS: Final[dict[str, Kind]] = {
-    "board_kill": Kind(6, "board", (0.0, 2.0), down=True),
+    "board_kill": Kind(4, "board", (0.0, 2.0), down=True),
     # `values`: bytes of flash that are still written before the power goes
-    "board_power_cut": Kind(11, "board", (1.0, 4.0), down=True, values=(0, 1, 7, 40, 120, 400, 1500, 5000)),
-    "board_power_cut_starting": Kind(4, "board", (0.5, 2.0), down=True, values=(0, 1, 5, 13, 30, 90, 300, 2000)),
+    "board_power_cut": Kind(9, "board", (1.0, 4.0), down=True, values=(0, 1, 7, 40, 120, 400, 1500, 5000)),
+    "board_power_cut_starting": Kind(3, "board", (0.5, 2.0), down=True, values=(0, 1, 5, 13, 30, 90, 300, 2000)),
     # seconds; the last two are years
     "board_clock": Kind(7, "board", (0.0, 0.0), values=(-2, -30, -900, 45, 1200, 250_000_000, -700_000_000)),
     "broker_kill": Kind(6, "broker", (0.0, 2.5), down=True),
     "gateway_kill": Kind(6, "gateway", (0.0, 2.5), down=True),
     "cloud_kill": Kind(4, "cloud", (0.0, 3.0), down=True),
     "link_cut": Kind(15, "link", (0.0, 3.0)),
+    "link_outage": Kind(1, "mqtt", (15.0, 30.0)),
     "link_black_hole": Kind(8, "link", (0.5, 8.0)),
     # milliseconds each way
     "link_delay": Kind(8, "link", (1.0, 6.0), values=(20, 100, 400, 1500)),
@@ -54,7 +55,8 @@ KINDS: Final[dict[str, Kind]] = {
     "cloud_fail": Kind(3, "cloud", (1.0, 5.0)),
     "cloud_lose_answers": Kind(4, "cloud", (1.0, 5.0)),
     "cloud_throttle": Kind(2, "cloud", (1.0, 4.0)),
-    "disk_full": Kind(4, "gateway", (0.5, 5.0), values=(0, 4096, 65_536)),
+    # bytes beyond which no file grows
+    "disk_full": Kind(6, "gateway", (2.0, 8.0), values=(0, 0, 4096, 65_536)),
     # seconds that the gateway's clock is off from then on
     "gateway_clock": Kind(3, "gateway", (0.0, 0.0), values=(0, 0, -2, 3, -45, 600)),
 }

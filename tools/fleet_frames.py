@@ -17,13 +17,14 @@ import cbor2
 from gateway.wire.birth import Birth, Channel, ValueKind, encode_birth
 from gateway.wire.cose import seal
 from tools import boardfile, onboard
-from tools.simrows import fridge_world
+from tools.simrows import CHANNELS, fridge_world, rows
 
-__all__ = ["KEY", "Blank", "birth", "device_name", "household", "sealed"]
+__all__ = ["KEY", "Blank", "birth", "device_name", "household", "packed", "sealed"]
 
 KEY = bytes(range(32))
 """Of every board of a fleet."""
 
+_STEP_MS = 10_000
 _BOARD = Path(__file__).resolve().parent.parent / "boards" / "fridge-sim"
 
 
@@ -51,11 +52,31 @@ def birth(boot: int = 1) -> bytes:
     return seal(KEY, "birth", encode_birth(Birth(boot, "fridge", board.board.model, "0", "Bench", channels)))
 
 
-def sealed(blank: Blank, boot: int, seq: int, start_s: int) -> bytes:
-    """The frame of a board that was started at Unix second `start_s`, sealed under the fleet's key."""
-    time_s = start_s + blank.uptime_ms // 1000
-    head = b"".join(cbor2.dumps(item) for item in (1, boot, seq, time_s, blank.uptime_ms))
-    return seal(KEY, "up", head + blank.tail)
+def sealed(blank: Blank, boot: int, seq: int, start_s: int, uptime_ms: int | None = None) -> bytes:
+    """The frame of a board that was started at Unix second `start_s`, sealed under the fleet's key; as if it had been
+    measured at another uptime, if one is given."""
+    uptime_ms = blank.uptime_ms if uptime_ms is None else uptime_ms
+    return seal(KEY, "up", _head(boot, seq, start_s + uptime_ms // 1000, uptime_ms) + blank.tail)
+
+
+def packed(rows_a_frame: int, hours: float = 24) -> list[Blank]:
+    """A fridge's rows and nothing else, so many a frame."""
+    framer = onboard.load("frame").Framer(len(CHANNELS))
+    columns = onboard.load("frame").Columns(len(CHANNELS))
+    blanks = []
+    for number, row in enumerate(rows(1, hours), start=1):
+        columns.add(row)
+        if number % rows_a_frame == 0:
+            base_ms = (number - rows_a_frame) * _STEP_MS
+            frame = bytes(framer.columns(1, 1, 0, base_ms, _STEP_MS, columns))
+            tail = frame[len(_head(1, 1, 0, base_ms)) :]
+            blanks.append(Blank(number * _STEP_MS, base_ms, tail, rows_a_frame * len(CHANNELS), is_event=False))
+            columns.clear()
+    return blanks
+
+
+def _head(boot: int, seq: int, time_s: int, uptime_ms: int) -> bytes:
+    return b"".join(cbor2.dumps(item) for item in (1, boot, seq, time_s, uptime_ms))
 
 
 class _Clock:
@@ -112,8 +133,8 @@ class _Sealer:
         self._keep(frame, time_s, uptime_ms, len(events), is_event=True)
 
     def _keep(self, frame: bytes, time_s: int, uptime_ms: int, values: int, *, is_event: bool) -> None:
-        head = sum(len(cbor2.dumps(item)) for item in (1, 1, 1, time_s, uptime_ms))
-        self.blanks.append(Blank(self._clock.now_ms, uptime_ms, frame[head:], values, is_event))
+        tail = frame[len(_head(1, 1, time_s, uptime_ms)) :]
+        self.blanks.append(Blank(self._clock.now_ms, uptime_ms, tail, values, is_event))
 
 
 def household(seed: int, hours: float, report_s: int) -> list[Blank]:

@@ -1,9 +1,9 @@
 """Fuzzing: every reader of bytes from outside gets inputs that nobody thought of.
 
-    python -m tools.fuzz [target …] [--seconds N | --inputs N] [--jobs 2] [--json]
+    tools/fuzz [target …] [--seconds N | --inputs N] [--jobs 2] [--json]     (or python -m tools.fuzz)
 
-Coverage guides the inputs where atheris is installed (`pip install -e .[fuzz]`); elsewhere they are mutations of valid
-ones and of the corpus. The exit status is 1 if there was a crash, a hang of over a second, or memory that grew; the
+Coverage guides the inputs where atheris is installed (the extra `fuzz`); elsewhere they are mutations of valid ones and
+of the corpus. The exit status is 1 if there was a crash, a hang of over a second, or memory that grew; the
 input is then in tests/fuzz/corpus, where the tests find it too.
 """
 
@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import signal
 import sys
 import time
 from collections.abc import Sequence
@@ -146,4 +147,5 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))  # so that the workers end with it
     sys.exit(main())

@@ -104,19 +104,24 @@ def _reached(parse: Callable[[bytes], None], declared: tuple[type[Exception], ..
     return pairs
 
 
-def choose(target: Target, candidates: Iterable[bytes]) -> list[bytes]:
-    """Of the candidates those that, small ones first, reach what the target's own inputs do not."""
+def choose(target: Target, *groups: Iterable[bytes]) -> list[bytes]:
+    """Those inputs that reach what the target's own do not: of each group, after those before it, the best first.
+
+    So what is kept already stays, and the corpus does not change with every run.
+    """
     chosen: list[bytes] = []
     with target.open() as parse:
         reached: set[Any] = set()
         for seed in target.seeds():
             reached |= _reached(parse, target.declared, seed)
-        left = {data: new for data in candidates if (new := _reached(parse, target.declared, data) - reached)}
-    while left and len(chosen) < MAX_FILES:
-        best = max(left, key=lambda data: (len(left[data]), -len(data), data))
-        chosen.append(best)
-        gained = left.pop(best)
-        left = {data: rest for data, new in left.items() if (rest := new - gained)}
+        for group in groups:
+            left = {data: new for data in group if (new := _reached(parse, target.declared, data) - reached)}
+            while left and len(chosen) < MAX_FILES:
+                best = max(left, key=lambda data: (len(left[data]), -len(data), data))
+                chosen.append(best)
+                gained = left.pop(best)
+                reached |= gained
+                left = {data: rest for data, new in left.items() if (rest := new - gained)}
     return chosen
 
 
@@ -133,16 +138,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for target in fuzz_targets.named(names):
         kept = read(target.name)
         old = {path: data for path, data in kept.items() if not path.name.startswith(FINDING)}
-        candidates = set(old.values())
+        new = set()
         if found is not None:
             files = [path for path in (found / target.name).glob("*") if path.stat().st_size <= MAX_BYTES]
-            candidates.update(path.read_bytes() for path in files)
-        chosen = choose(target, sorted(candidates))
+            new = {path.read_bytes() for path in files}
+        chosen = choose(target, sorted(old.values()), sorted(new))
         for path in old:
             path.unlink()
         for data in chosen:
             keep(target, data)
-        print(f"{target.name}: {len(chosen)} of {len(candidates)} kept, {len(kept) - len(old)} findings beside them")
+        print(
+            f"{target.name}: {len(chosen)} of {len(old) + len(new)} kept, {len(kept) - len(old)} findings beside them"
+        )
     return 0
 
 

@@ -1,4 +1,4 @@
-"""Fuzz targets over HTTP: the console's JSON API, and the stand-in cloud.
+"""Fuzz target over HTTP: the console's JSON API.
 
 An input is a request without its lengths: a line `METHOD target`, headers, an empty line, the body. What it must not
 get is an answer of 500 and more, or one that its own Content-Type belies.
@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
-import logging
 import re
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
@@ -20,9 +19,9 @@ from urllib.parse import unquote
 from tools import fuzz_mutate
 from tools.fuzz_target import Broken, Parse, Refused, Target, scratch
 
-__all__ = ["TARGETS", "Request"]
+__all__ = ["NOW_S", "TARGETS", "Request", "judge"]
 
-_NOW_S = 1_795_348_800.0
+NOW_S = 1_795_348_800.0
 _METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE")
 _TARGET = re.compile(r"[!-~]{1,1000}")
 _HEADER = re.compile(r"([A-Za-z-]{1,40}): ?([ -~]{0,500})")
@@ -56,7 +55,8 @@ class Request:
         return cls(method, target, headers, body)
 
 
-def _judge(request: Request, status: int, kind: str, body: bytes) -> None:
+def judge(request: Request, status: int, kind: str, body: bytes) -> None:
+    """Whether this answer may be given. Raises Broken, or Refused for one of 400 to 499."""
     if status >= 500:
         raise Broken(f"{request.method} {request.target:.100} is answered with {status}: {body[:200]!r}")
     if kind.startswith("application/json") and body:
@@ -78,7 +78,7 @@ def _console() -> Iterator[Parse]:
     loop = asyncio.new_event_loop()
     with scratch() as folder, contextlib.chdir(folder), contextlib.closing(loop):
         settings = Settings(sinks=sinks, store={"path": folder / "hearthgate.sqlite"})
-        gateway = Gateway(settings, now_ms=lambda: int(_NOW_S * 1000))
+        gateway = Gateway(settings, now_ms=lambda: int(NOW_S * 1000))
         devices.enrol(gateway.db, "5e0000000001", "Kitchen kettle", 0, bytes(32))
         frames.commit(gateway.db, examined(gateway.db))
         app = build(Live(gateway), "127.0.0.1")
@@ -94,7 +94,7 @@ def _console() -> Iterator[Parse]:
                 # A grant that one input gave must not be what the next one depends on.
                 if sql.execute("SELECT count(*) > 20 FROM consent_grant").fetchone()[0]:
                     sql.execute("DELETE FROM consent_grant")
-            _judge(request, status, kind, body)
+            judge(request, status, kind, body)
 
         yield parse
         loop.run_until_complete(gateway.close())
@@ -153,132 +153,9 @@ def _console_seeds() -> Iterator[bytes]:
     yield b"GET /api/status\nHost: 127.0.0.1:8080\nOrigin: http://127.0.0.1:8080\n\n"
 
 
-class _Failures(logging.Handler):
-    """What a server logs instead of raising it."""
-
-    def __init__(self) -> None:
-        super().__init__(logging.ERROR)
-        self.last: BaseException | None = None
-
-    def emit(self, record: logging.LogRecord) -> None:
-        """Keep the exception."""
-        if record.exc_info:
-            self.last = record.exc_info[1]
-
-
-class _Sender:
-    """One connection to a server on this machine, made anew when the server closes it."""
-
-    def __init__(self, url: str) -> None:
-        host, _, port = url.removeprefix("http://").rpartition(":")
-        self._address = host, int(port)
-        self._streams: tuple[asyncio.StreamReader, asyncio.StreamWriter] | None = None
-
-    async def ask(self, request: Request) -> tuple[int, str, bytes]:
-        """(status, content type, body) of the answer."""
-        reader, writer = self._streams = self._streams or await asyncio.open_connection(*self._address)
-        headers = {"host": "localhost", **request.headers, "content-length": str(len(request.body))}
-        lines = [f"{request.method} {request.target} HTTP/1.1", *(f"{n}: {v}" for n, v in headers.items()), "", ""]
-        writer.write("\r\n".join(lines).encode("latin-1") + request.body)
-        first = await reader.readline()
-        if not first:
-            self.close()
-            raise Broken("the connection was closed without an answer")
-        answered: dict[str, str] = {}
-        while line := (await reader.readline()).strip():
-            name, _, value = line.decode("latin-1").partition(":")
-            answered[name.lower()] = value.strip()
-        length = 0 if request.method == "HEAD" else int(answered.get("content-length", 0))
-        body = await reader.readexactly(length)
-        if answered.get("connection", "").lower() == "close":
-            self.close()
-        return int(first.split()[1]), answered.get("content-type", ""), body
-
-    def close(self) -> None:
-        """Close the connection, if there is one."""
-        if self._streams is not None:
-            self._streams[1].close()
-            self._streams = None
-
-
-@contextmanager
-def _cloud() -> Iterator[Parse]:
-    from tools.cloud import Cloud, Faults
-
-    failures = _Failures()
-    log = logging.getLogger("aiohttp.server")
-    log.addHandler(failures)
-    log.propagate = False
-    loop = asyncio.new_event_loop()
-    cloud = Cloud(":memory:", now=lambda: _NOW_S)
-    loop.run_until_complete(cloud.start())
-    sender = _Sender(cloud.url)
-
-    def parse(data: bytes) -> None:
-        request = Request.read(data)
-        cloud.faults = Faults()  # an earlier input may have asked for slow answers
-        failures.last = None
-        status, kind, body = loop.run_until_complete(sender.ask(request))
-        if status >= 500 and failures.last is not None:
-            raise failures.last
-        _judge(request, status, kind, body)
-
-    try:
-        yield parse
-    finally:
-        sender.close()
-        loop.run_until_complete(cloud.close())
-        loop.close()
-        log.removeHandler(failures)
-
-
-def _event(**changes: object) -> dict[str, Any]:
-    return {
-        "specversion": "1.0", "id": "00112233445566778899aabbccddeeff",
-        "source": "urn:hearthgate:device:00112233445566778899aabb", "type": "io.hearthgate.event.v1",
-        "time": "2026-11-22T10:00:00Z", "subject": "door_event", "datacontenttype": "application/json",
-        "consentgrant": "g-1", "consentpurpose": "product-improvement", "consentgranularity": "event",
-        "consentexpiry": "2027-11-22T00:00:00Z", "consentrecipient": "manufacturer",
-        "data": {"unit": "/", "category": "door", "time_label": "measured", "value": 1}, **changes,
-    }  # fmt: skip
-
-
-def _cloud_seeds() -> Iterator[bytes]:
-    said = {"unit": "Cel", "category": "temperature", "time_label": "placed"}
-    readings = _event(
-        type="io.hearthgate.readings.v1", consentgranularity="raw",
-        data={**said, "step_ms": 10_000, "values": [4.5, None, 5]},
-    )  # fmt: skip
-    cell = {"from": "2026-11-22T10:00:00Z", "to": "2026-11-22T10:15:00Z", "count": 90, "min": 4, "mean": 4.5, "max": 5}
-    aggregate = _event(type="io.hearthgate.aggregate.v1", consentgranularity="15min", data={**said, **cell})
-    head = b"POST /v1/recipients/manufacturer/events\nContent-Type: application/cloudevents"
-    for event in (_event(), readings, aggregate):
-        yield head + b"+json\n\n" + json.dumps(event, indent=1).encode()
-    yield head + b"-batch+json; charset=utf-8\n\n" + json.dumps([_event(), readings]).encode()
-    notice = {"grant": "g-1", "reason": "withdrawn"}
-    yield (
-        b"POST /v1/recipients/manufacturer/erasures\nContent-Type: application/json\n\n" + json.dumps(notice).encode()
-    )
-    faults = {"mode": "slow", "delay_s": 1.5, "status": 503, "retry_after_s": 2, "probability": 0.5, "seed": 3}
-    yield b"POST /control\n\n" + json.dumps(faults).encode()
-    for target in (
-        "/stats",
-        "/events?recipient=manufacturer&limit=5",
-        "/refused?limit=3",
-        "/erasures",
-        "/",
-        "/control",
-    ):
-        yield f"GET {target}\n\n".encode()
-
-
 TARGETS = (
     Target(
         "console", "requests to the console's API", _console, _console_seeds, fuzz_mutate.text, share=100,
         cost_us=800, text=True, max_bytes=4096,
-    ),
-    Target(
-        "cloud", "requests to the stand-in cloud", _cloud, _cloud_seeds, fuzz_mutate.text, share=100, cost_us=1100,
-        text=True, max_bytes=4096,
     ),
 )  # fmt: skip

@@ -87,7 +87,11 @@ class _Worker:
                 sys.executable, "-m", "tools.fuzz_worker", task.target, str(folder), "--engine", task.engine,
                 "--inputs", str(task.inputs), "--seconds", str(task.seconds), "--seed", str(task.seed),
             ]  # fmt: skip
-            self._process = subprocess.Popen(command, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+            # libFuzzer ends a process without its clean-up: what the worker leaves goes with our folder.
+            self._process = subprocess.Popen(
+                command, cwd=ROOT, env=os.environ | {"TMPDIR": str(folder)}, stdin=subprocess.DEVNULL, stdout=log,
+                stderr=log,
+            )  # fmt: skip
         self._began_s: float | None = None
         self._last = 0
         self._since = (-1, 0.0, 0.0)  # inputs done, processor time and time when that number was first seen

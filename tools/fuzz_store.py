@@ -10,7 +10,7 @@ from __future__ import annotations
 import contextlib
 import shutil
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from itertools import pairwise
 from pathlib import Path
@@ -20,9 +20,9 @@ from unittest import mock
 from tools import fuzz_mutate, vectors
 from tools.fuzz_target import Broken, Parse, Refused, Target, scratch
 
-__all__ = ["TARGETS", "examined"]
+__all__ = ["NOW_MS", "TARGETS", "House", "device_name", "examined", "messages", "seeds"]
 
-_NOW_MS = 1_780_000_100_000
+NOW_MS = 1_780_000_100_000
 _ROLES = ("up", "birth", "state")
 _STRANGE = 3  # a kind of message: its topic and its bytes as they are, sealed by nobody
 _MAX_MESSAGES = 12
@@ -30,11 +30,12 @@ _ROUND = 32
 """So many inputs share a database, each with a device of its own: opening one takes longer than a batch."""
 
 
-def _device(number: int) -> str:
+def device_name(number: int) -> str:
+    """The id of the device that the input of this number in its round has, from 1 on."""
     return f"5e{number:010x}"
 
 
-def _messages(data: bytes, device: str) -> list[tuple[str, bytes]]:
+def messages(data: bytes, device: str) -> list[tuple[str, bytes]]:
     """(topic, message) of the messages in a batch."""
     from gateway.wire.cose import seal
 
@@ -49,10 +50,11 @@ def _messages(data: bytes, device: str) -> list[tuple[str, bytes]]:
     return found
 
 
-class _House:
-    """A database with a device for each input of a round, taken from a copy that was made once."""
+class House:
+    """A database with a device for each input of a round, taken from a copy that was made once. `inputs` are those of
+    this round. `furnish` gets the copy when it is made."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, furnish: Callable[[Any], None] = lambda _: None) -> None:
         from gateway.store import devices
         from gateway.store.database import Database
 
@@ -60,7 +62,8 @@ class _House:
         self._open = Database
         template = Database(folder / "template.sqlite")
         for number in range(1, _ROUND + 1):
-            devices.enrol(template, _device(number), "Fuzz", 0, vectors.KEY)
+            devices.enrol(template, device_name(number), "Fuzz", 0, vectors.KEY)
+        furnish(template)
         template.connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         template.close()
         self.begin()
@@ -76,6 +79,11 @@ class _House:
         self.db = self._open(path)
         self.registry = devices.registry(self.db)
         self.inputs: list[bytes] = []
+
+    @property
+    def full(self) -> bool:
+        """Whether every device has had its input."""
+        return len(self.inputs) == _ROUND
 
     def close(self) -> None:
         """Close the database."""
@@ -129,42 +137,41 @@ def _store() -> Iterator[Parse]:
 
     # Some of a boot is saved and some read again from its frames: both ways often, in batches as small as these.
     with mock.patch.object(windows, "SAVE_FRAMES", 8), scratch() as folder:
-        house = _House(folder)
+        house = House(folder)
 
         def take(data: bytes) -> int:
             """How many frames it stored."""
-            name = _device(len(house.inputs) + 1)
+            name = device_name(len(house.inputs) + 1)
             house.inputs.append(data)
-            device_id = house.registry[name].id
-            messages = _messages(data, name)
-            items = [examine(topic, message, house.registry, _NOW_MS) for topic, message in messages]
+            row = house.registry[name].id
+            items = [examine(topic, message, house.registry, NOW_MS) for topic, message in messages(data, name)]
             done = frames.commit(house.db, items)
             sealed = sum(isinstance(item, frames.SealedFrame) for item in items)
             if done.stored + done.duplicates + done.deferred + done.dead < sealed:
                 raise Broken("a frame was neither stored nor refused")
-            before = _state(house.db, device_id)
+            before = _state(house.db, row)
             again = frames.commit(house.db, items)
             # What a gap says of another boot is acked when it is new, so the second time there may be fewer acks.
             if again.stored or again.missing or not again.acks.items() <= done.acks.items():
                 raise Broken("the same messages again are taken for new ones")
-            if _state(house.db, device_id) != before:
+            if _state(house.db, row) != before:
                 raise Broken("the same messages again have changed what is known of the boots")
-            _check_times(house.db.connection, device_id)
+            _check_times(house.db.connection, row)
             return done.stored
 
         def check_round() -> None:
             image = house.after_a_kill()
             with contextlib.closing(image):
                 for number, data in enumerate(house.inputs, start=1):
-                    device_id = house.registry[_device(number)].id
-                    seen, left = _state(house.db, device_id), _state(image, device_id)
+                    row = house.registry[device_name(number)].id
+                    seen, left = _state(house.db, row), _state(image, row)
                     if seen != left:
                         raise Broken(f"after a kill -9 a device has the state {left}, and before it {seen}", data)
 
         def parse(data: bytes) -> None:
             try:
                 stored = take(data)
-                if len(house.inputs) == _ROUND:
+                if house.full:
                     check_round()
                     house.again()
             except BaseException:
@@ -188,7 +195,8 @@ def _frame(boot: int, seq: int, time_s: int | None, uptime_ms: int, *values: int
     return payload
 
 
-def _store_seeds() -> Iterator[bytes]:
+def seeds() -> Iterator[bytes]:
+    """Batches of a board's life."""
     import cbor2
 
     from tools import onboard
@@ -219,18 +227,18 @@ def examined(db: Any) -> list[Any]:
     from gateway.store import devices
     from gateway.wire.cose import seal
 
-    first = next(_store_seeds())
+    first = next(seeds())
     registry = devices.registry(db)
     messages = [(kind, content) for kind, content in fuzz_mutate.split(first) if kind < 2]
     return [
-        examine(f"hg/1/{_device(1)}/{_ROLES[kind]}", seal(bytes(32), _ROLES[kind], content), registry, _NOW_MS)
+        examine(f"hg/1/{device_name(1)}/{_ROLES[kind]}", seal(bytes(32), _ROLES[kind], content), registry, NOW_MS)
         for kind, content in messages
     ]
 
 
 TARGETS = (
     Target(
-        "store", "batches of sealed messages, committed to a database", _store, _store_seeds, fuzz_mutate.batch,
-        share=80, cost_us=2500, max_bytes=2048,
+        "store", "batches of sealed messages, committed to a database", _store, seeds, fuzz_mutate.batch,
+        share=80, cost_us=2500, max_bytes=1024,
     ),
 )  # fmt: skip

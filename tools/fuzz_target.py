@@ -6,6 +6,7 @@ that happens is a finding: another exception, a hang, a death of the process, or
 
 from __future__ import annotations
 
+import os
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -60,6 +61,7 @@ class Target:
 
 @contextmanager
 def scratch() -> Iterator[Path]:
-    """A folder for a run, in memory where the system has such a place."""
-    with tempfile.TemporaryDirectory(prefix="hearthgate-fuzz-", dir=_MEMORY if _MEMORY.is_dir() else None) as folder:
+    """A folder for a run: in memory where the system has such a place, unless TMPDIR says where."""
+    place = None if "TMPDIR" in os.environ or not _MEMORY.is_dir() else _MEMORY
+    with tempfile.TemporaryDirectory(prefix="hearthgate-fuzz-", dir=place) as folder:
         yield Path(folder)

@@ -160,19 +160,19 @@ def _seeds(*sections: str, role: str | None = None) -> Any:
 TARGETS = (
     Target(
         "envelope", "COSE_Mac0 of any message", _envelope, envelopes, fuzz_mutate.octets, share=1500, cost_us=30,
-        errors=_wire_errors,
+        errors=_wire_errors, max_bytes=512,
     ),
     Target(
         "frame", "payload of an up message", _frame, _seeds("frames", role="up"), fuzz_mutate.cbor, share=1300,
-        cost_us=150, errors=_wire_errors,
+        cost_us=150, errors=_wire_errors, max_bytes=768,
     ),
     Target(
         "columns", "packed columns: rows in two bytes, then the bits", _columns, _packed, fuzz_mutate.octets,
-        share=1100, cost_us=220, errors=_wire_errors,
+        share=1100, cost_us=220, errors=_wire_errors, max_bytes=512,
     ),
     Target(
         "birth", "payload of a birth", _birth, _seeds("births", role="birth"), fuzz_mutate.cbor, share=600, cost_us=390,
-        errors=_wire_errors,
+        errors=_wire_errors, max_bytes=1024,
     ),
     Target(
         "state", "payload of a state", _state, _seeds("states", role="state"), fuzz_mutate.cbor, share=1100,

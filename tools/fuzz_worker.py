@@ -190,10 +190,12 @@ def _under_atheris(
         run(data)
 
     def next_input(data: bytes, most: int, _seed: int) -> bytes:
-        # Half of them by libFuzzer, who knows which comparisons failed; half by what knows the format.
-        if rng.random() < 0.4:
+        # Some by libFuzzer, who knows which comparisons failed; some by what knows the format, from what libFuzzer
+        # found (most of it is refused early) or from a valid input.
+        dice = rng.random()
+        if dice < 0.4:
             return bytes(atheris.Mutate(data, most))
-        return mutate(rng, data, pool)[:most]
+        return mutate(rng, data if dice < 0.7 else pool[int(rng.random() * len(pool))], pool)[:most]
 
     limits = [
         f"-runs={min(options.inputs, _MOST_RUNS)}",
@@ -201,7 +203,14 @@ def _under_atheris(
         f"-seed={options.seed}",
     ]
     # Hangs and memory are the supervisor's: it tells processor time from waiting.
-    quiet = [f"-max_len={max_bytes}", "-timeout=3600", "-rss_limit_mb=0", "-print_final_stats=0", "-verbosity=0"]
+    quiet = [
+        f"-artifact_prefix={folder}/",
+        f"-max_len={max_bytes}",
+        "-timeout=3600",
+        "-rss_limit_mb=0",
+        "-print_final_stats=0",
+        "-verbosity=0",
+    ]
     gc.collect()
     atheris.Setup([sys.argv[0], *limits, *quiet, str(found), str(begun)], one, custom_mutator=next_input)
     atheris.Fuzz()

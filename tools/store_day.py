@@ -99,14 +99,18 @@ class _Script:
         return True
 
 
+def _write_out(path: Path) -> None:
+    if path.exists():
+        with path.open("rb") as file:
+            os.fsync(file.fileno())
+
+
 async def _flush(database: Path) -> None:
     """In the place of the kernel, whose time does not jump: the index of the log is mapped, and written when old."""
     mapped = Path(f"{database}-shm")
     while True:
         await asyncio.sleep(_FLUSH_S)
-        if mapped.exists():
-            with mapped.open("rb") as file:
-                os.fsync(file.fileno())
+        _write_out(mapped)
 
 
 async def _tell(hours: float) -> None:

@@ -161,7 +161,7 @@ def decide_runs(
     times_ms: Sequence[int],
     recipient: str,
     purpose: str,
-    grants: Sequence[Grant],
+    grants: Iterable[Grant],
     now_ms: int,
     *,
     is_event: bool,
@@ -170,13 +170,14 @@ def decide_runs(
 
     A frame is one question as a rule; where an answer changes in it, it is halved until it does not.
     """
+    ranked = grants if isinstance(grants, Ranked) else Ranked.of(grants)
     waiting = [(0, len(times_ms))] if times_ms else []
     run: tuple[int, int, Share | Withhold] | None = None
     while waiting:
         start, stop = waiting.pop()
         part = times_ms[start:stop]
         answer = decide_span(
-            device, category, min(part), max(part), recipient, purpose, grants, now_ms, is_event=is_event
+            device, category, min(part), max(part), recipient, purpose, ranked, now_ms, is_event=is_event
         )
         if answer is None:
             half = (start + stop) // 2

@@ -11,6 +11,7 @@ from gateway.forward.outbox import Outbox, Queued
 from gateway.forward.sharing import share
 from gateway.store.database import Database
 from gateway.store.reader import FrameReader, StoredFrame
+from gateway.store.windows import SAVE_FRAMES
 
 __all__ = ["MAX_BATCH", "MAX_OUTBOX", "Queued", "SinkQueue"]
 
@@ -41,11 +42,10 @@ class SinkQueue:
         names = Pseudonyms(db.secret, recipient)
         self._outbox = Outbox(db, register, name, recipient, names, now_ms)
         self._reader = FrameReader(db)
-        if not db.connection.execute("SELECT 1 FROM sink WHERE name = ?", (name,)).fetchone():
-            with db.transaction() as sql:
-                db.windows.refresh()
-                # A sink that is new begins with what comes from now on: what lay there before was never granted to it.
-                sql.execute("INSERT OR IGNORE INTO sink VALUES (?, ?)", (name, db.windows.newest_id))
+        # What is counted and not written yet, and how far behind the cursor the one on disk is.
+        self._counted = db.counted_beside(name)
+        self._counted.clear()
+        self._cursor = self._saved = self._opened()
 
     def fill(self) -> bool:
         """Decide on the next frames; True if there may be more at once.
@@ -56,17 +56,50 @@ class SinkQueue:
         waiting = self.depth()
         if waiting >= MAX_OUTBOX:
             return False
-        self._db.windows.refresh()
         if not self.backlog():
             return self._close_buckets() > 0
+        before = self._cursor
         with self._db.transaction() as sql:
-            (cursor,) = sql.execute("SELECT cursor FROM sink WHERE name = ?", (self.name,)).fetchone()
-            done = self._pass(cursor, waiting)
+            changes = sql.total_changes
+            decided, cursor, counted = self._pass(before, waiting)
+            counted += self._counted
+            # As long as nothing is granted to this recipient all is a no, and that is not worth a write for each
+            # commit: after a crash it is said again.
+            keep = sql.total_changes == changes and cursor - self._saved < SAVE_FRAMES and not self._granted_anything()
+            if not keep:
+                self._save(cursor, counted)
+        self._counted.clear()
+        self._cursor = cursor
+        if keep:
+            self._counted.update(counted)
+        else:
+            self._saved = cursor
         self._close_buckets()
-        return done
+        return decided > 0 or cursor > before
 
-    def _pass(self, cursor: int, waiting: int) -> bool:
-        """Decide on what can be decided on between the cursor and a little further on. In a transaction."""
+    def _granted_anything(self) -> bool:
+        return any(grant.recipient == self.recipient for grant in self._register.index().by_id.values())
+
+    def _opened(self) -> int:
+        row = self._db.connection.execute("SELECT cursor FROM sink WHERE name = ?", (self.name,)).fetchone()
+        if row is not None:
+            return int(row[0])
+        with self._db.transaction() as sql:
+            self._db.windows.refresh()
+            # A sink that is new begins with what comes from now on: what lay there before was never granted to it.
+            newest = self._db.windows.newest_id
+            sql.execute("INSERT INTO sink VALUES (?, ?)", (self.name, newest))
+        return newest
+
+    def _save(self, cursor: int, counted: Counter[str]) -> None:
+        """In a transaction."""
+        self._db.connection.execute("UPDATE sink SET cursor = ? WHERE name = ?", (cursor, self.name))
+        for name, n in counted.items():
+            self._db.count(name, n)
+
+    def _pass(self, cursor: int, waiting: int) -> tuple[int, int, Counter[str]]:
+        """Decide on what can be decided on between the cursor and a little further on: (how many frames, the new
+        cursor, what was counted). In a transaction."""
         now_ms = self._now_ms()
         new = self._reader.after(cursor, _FRAMES_A_FILL)
         parked = self._reader.parked(self.name, new.last, now_ms, _FRAMES_A_FILL)
@@ -89,18 +122,15 @@ class SinkQueue:
             first = min(left, key=lambda f: f.order)
             upto = min(upto, first.turn if first.turn in decided else first.turn - 1)
         upto = max(upto, cursor)
-        self._move(cursor, upto, sorted(id_ for id_ in came - decided if id_ <= upto), decided - came)
-        work.finish()
-        self._db.count("frames_unreadable", len(new.broken) + len(parked.broken))
-        return len(decided) > 0 or upto > cursor
-
-    def _move(self, cursor: int, upto: int, park: Sequence[int], unpark: set[int]) -> None:
-        """What is decided on in the pass that reads it is never parked: that would be written for nothing."""
+        # What is decided on in the pass that reads it is never parked: that would be written for nothing.
         sql = self._db.connection
+        park = sorted(id_ for id_ in came - decided if id_ <= upto)
         sql.executemany("INSERT OR IGNORE INTO parked VALUES (?, ?)", [(self.name, id_) for id_ in park])
-        sql.executemany("DELETE FROM parked WHERE sink = ? AND frame_id = ?", [(self.name, id_) for id_ in unpark])
-        if upto != cursor:
-            sql.execute("UPDATE sink SET cursor = ? WHERE name = ?", (upto, self.name))
+        unpark = [(self.name, id_) for id_ in decided - came]
+        sql.executemany("DELETE FROM parked WHERE sink = ? AND frame_id = ?", unpark)
+        counted = work.finish()
+        counted["frames_unreadable"] += len(new.broken) + len(parked.broken)
+        return len(decided), upto, counted
 
     def take(self, most: int = MAX_BATCH) -> list[Queued]:
         """The next events to send. Each is asked about again, now: what may no longer leave is dropped here."""
@@ -120,9 +150,8 @@ class SinkQueue:
 
     def backlog(self) -> int:
         """Frames that this sink could decide on and has not yet."""
-        (cursor,) = self._db.connection.execute("SELECT cursor FROM sink WHERE name = ?", (self.name,)).fetchone()
-        new = max(0, self._db.windows.newest_id - int(cursor))
-        return new + self._reader.parked_ready(self.name, self._now_ms())
+        self._db.windows.refresh()
+        return max(0, self._db.windows.newest_id - self._cursor) + self._reader.parked_ready(self.name, self._now_ms())
 
     def _close_buckets(self) -> int:
         """Move the complete aggregates to the outbox; return how many there were."""
@@ -143,7 +172,7 @@ class SinkQueue:
 
 
 class _Fill:
-    """Decides on frames, one after the other, and writes what it counted at the end. In a transaction."""
+    """Decides on frames, one after the other. In a transaction."""
 
     def __init__(
         self, db: Database, sink: str, recipient: str, purposes: Sequence[str], outbox: Outbox, index: GrantIndex,
@@ -182,13 +211,12 @@ class _Fill:
             self._until_ms[frame.device_id] = max(until_ms, self._until_ms.get(frame.device_id, 0))
             self._read_ms[frame.device_id] = self._until_ms[frame.device_id]
 
-    def finish(self) -> None:
-        """Write the horizons and the counters."""
+    def finish(self) -> Counter[str]:
+        """Write the horizons; return what was counted."""
         # Where no aggregate is open there is none that a horizon could close: it is not worth a page.
         for device_id in buckets.open_devices(self._db, self._sink) & self._read_ms.keys():
             buckets.move_horizon(self._db, self._sink, device_id, self._read_ms[device_id])
         for reason, n in self._withheld.items():
             self._counted["withheld"] += n
             self._counted[f"withheld.{reason.value}"] += n
-        for name, n in self._counted.items():
-            self._db.count(name, n)
+        return +self._counted

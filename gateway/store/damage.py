@@ -15,8 +15,8 @@ from gateway.store import header
 from gateway.store.transaction import transaction
 from gateway.store.windows import Windows
 
-# Small, and needed for every commit: looked through whole at each start.
-_SMALL = ("meta", "device", "consent_grant", "revision", "counter", "sink", "horizon", "window")
+# Needed by every commit, and small: looked at first.
+_NEEDED = ("meta", "device", "consent_grant", "revision", "counter", "sink", "horizon", "window", "boot")
 # What is carried over. Not the frames: a sound copy of the readable ones would take as long as it takes; and not what
 # speaks of frames by their ids.
 _CARRIED = (
@@ -32,7 +32,7 @@ _HANGING = (
     ("bucket", "sink", ("sink", "name")),
     ("outbox", "sink", ("sink", "name")),
 )
-_OPS = 10_000  # of SQLite's machine between two looks at the clock: about a millisecond
+_FRAMES_A_LOOK = 2000
 _SHARED_AT, _SHARED_BYTES = 0x40000002, 510  # SQLite's lock on a file that is open
 
 
@@ -52,29 +52,63 @@ def is_damage(path: Path, why: sqlite3.DatabaseError) -> bool:
     return code == sqlite3.SQLITE_CORRUPT or (code == sqlite3.SQLITE_NOTADB and header.was_ours(path))
 
 
-def look(db: sqlite3.Connection, budget_s: float) -> None:
-    """Look for damage: the small tables whole, the rest for so long. Raises DamageError or sqlite3.DatabaseError."""
+def look(db: sqlite3.Connection, path: Path, budget_s: float) -> None:
+    """Look for damage for so long: first in what every commit needs, then in the frames, newest first. Raises
+    DamageError or sqlite3.DatabaseError."""
+    ends_s = time.monotonic() + budget_s
     found = db.execute("SELECT value FROM meta WHERE name = 'damage'").fetchone()
     if found:
         raise DamageError(found[0])
-    for table in _SMALL:
+    (page_bytes,) = db.execute("PRAGMA page_size").fetchone()
+    log = path.with_name(path.name + "-wal")
+    if path.stat().st_size % page_bytes and not (log.exists() and log.stat().st_size):
+        raise DamageError("its last page is cut off")
+    for table in _NEEDED:
         _raise_unless_ok(db.execute(f"PRAGMA quick_check({table})").fetchone())
-    ends_s = time.monotonic() + budget_s
-    _quick_check(db, lambda: time.monotonic() > ends_s)
+        if time.monotonic() > ends_s:
+            return
+    _read_frames(db, lambda: time.monotonic() > ends_s)
 
 
 def look_through(path: Path, stop: Callable[[], bool]) -> str | None:
-    """What is wrong with the file, or None; noted in it, so that the next start sets it aside."""
+    """What is wrong with the file, or None."""
     try:
-        with closing(sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True, timeout=10)) as db:
-            _quick_check(db, stop)
+        with closing(_readable(path)) as db:
+            for (table,) in db.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall():
+                if table != "frame" and not stop():
+                    _raise_unless_ok(db.execute(f"PRAGMA quick_check({table})").fetchone())
+            _read_frames(db, stop)
     except sqlite3.OperationalError:
         return None  # locked, moved away: not a question of damage
     except sqlite3.DatabaseError as why:
-        with suppress(sqlite3.Error), closing(sqlite3.connect(path, isolation_level=None, timeout=10)) as db:
-            db.execute("INSERT OR REPLACE INTO meta VALUES ('damage', ?)", (str(why),))
+        note(path, why)
         return f"{path} is damaged ({why}). Start the gateway again: it sets the file aside and goes on with a new one."
     return None
+
+
+def _read_frames(db: sqlite3.Connection, stop: Callable[[], bool]) -> None:
+    """Every page of the frames, newest first, until it is stopped. Raises DamageError or sqlite3.DatabaseError.
+
+    Not by quick_check: up to SQLite 3.41 it cannot be stopped, the file may be large and the disk slow, and as long as
+    it reads the log cannot be emptied.
+    """
+    (before,) = db.execute("SELECT coalesce(max(id), 0) + 1 FROM frame").fetchone()
+    while not stop():
+        rows = db.execute(
+            "SELECT id, length(sealed) FROM frame WHERE id < ? ORDER BY id DESC LIMIT ?", (before, _FRAMES_A_LOOK)
+        ).fetchall()
+        if not rows:
+            return
+        for id_, size in rows:
+            if id_ >= before or not size:
+                raise DamageError(f"frame {id_} is not where it was stored")
+            before = id_
+
+
+def note(path: Path, why: Exception) -> None:
+    """Let the next start set the file aside, wherever the damage was met: it may lie where no start looks."""
+    with suppress(sqlite3.Error), closing(sqlite3.connect(path, isolation_level=None, timeout=1)) as db:
+        db.execute("INSERT OR REPLACE INTO meta VALUES ('damage', ?)", (str(why),))
 
 
 def sentence(path: Path, aside: Path, why: Exception) -> str:
@@ -139,18 +173,6 @@ def _in_use(path: Path) -> bool:
         except OSError:
             return True
     return False
-
-
-def _quick_check(db: sqlite3.Connection, stop: Callable[[], bool]) -> None:
-    """Raises DamageError or sqlite3.DatabaseError; says nothing if it was stopped."""
-    db.set_progress_handler(stop, _OPS)
-    try:
-        _raise_unless_ok(db.execute("PRAGMA quick_check(1)").fetchone())
-    except sqlite3.OperationalError as why:
-        if why.sqlite_errorcode != sqlite3.SQLITE_INTERRUPT:
-            raise
-    finally:
-        db.set_progress_handler(None, 0)
 
 
 def _raise_unless_ok(answer: tuple[str] | None) -> None:

@@ -15,12 +15,17 @@ from gateway.store.windows import Windows
 
 APPLICATION_ID = 0x48474154  # "HGAT": `file` and we know our own
 
-# Of a new database. A commit writes each page that it touched whole, once to the log and once to the file. Bytes written
-# for a frame of 55 and of 90 bytes, as tests/gateway/test_wear.py measures them (write_bytes, 50 boards, no sink):
-#   pages of     512       1024       2048       4096
-#   10 a commit  PAGES_10
-#   50 a commit  PAGES_50
+# Of a new database. A commit writes every page that it touched whole, once to the log and once to the file, and what it
+# adds is a few hundred bytes. Bytes written a frame (write_bytes, 50 boards; tests/gateway/test_wear.py):
+#   pages of                              512   1024   2048   4096
+#   10 frames of 56 bytes in a commit     838    922   1004   1206
+#   10 frames of 92                       901   1010   1165   1375
+#   50 frames of 57                       358    365    425    546
+#   50 frames of 93                       515    479    523    626
+# Pages of 512 are no better where much comes, and twice as many to read.
 PAGE_BYTES = 1024
+# How large the log grows before it is written to the file: a page that changes in every commit is written there once.
+_LOG_BYTES = 4_000_000
 # How long opening looks for damage; `check_rest` goes through all of it.
 CHECK_S = 0.1
 
@@ -42,6 +47,7 @@ class Database:
     def __init__(self, path: Path, *, check_s: float = CHECK_S) -> None:
         self.path = path
         self.notice: str | None = None
+        self._beside: dict[str, Counter[str]] = {}
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             damage.finish_mending(path)
@@ -67,7 +73,7 @@ class Database:
             if new:
                 self.path.chmod(0o600)  # it holds the devices' keys
             self._open(self.connection)
-            damage.look(self.connection, check_s)
+            damage.look(self.connection, self.path, check_s)
             self.windows = Windows(self.connection)
             self.windows.refresh()
         except BaseException:
@@ -101,6 +107,8 @@ class Database:
         db.execute(f"PRAGMA page_size={PAGE_BYTES}")  # only a new file takes it
         db.execute("PRAGMA journal_mode=WAL")
         db.execute("PRAGMA synchronous=FULL")
+        (page_bytes,) = db.execute("PRAGMA page_size").fetchone()
+        db.execute(f"PRAGMA wal_autocheckpoint={_LOG_BYTES // page_bytes}")
         db.execute("PRAGMA secure_delete=FAST")  # what goes is overwritten only where that costs no write
         for number, sql in enumerate(migrations()[version:], start=version + 1):
             with transaction(db):
@@ -129,8 +137,10 @@ class Database:
         try:
             with transaction(self.connection):
                 yield self.connection
-        except BaseException:
+        except BaseException as why:
             self.windows.forget()
+            if isinstance(why, sqlite3.DatabaseError) and damage.is_damage(self.path, why):
+                damage.note(self.path, why)
             raise
 
     def revision(self, what: str) -> int:
@@ -155,8 +165,13 @@ class Database:
         """Every counter, those that wait to be saved included. Of `commits` a crash may forget the newest."""
         self.windows.refresh()
         kept = Counter(dict(self.connection.execute("SELECT name, n FROM counter")))
-        kept.update(self.windows.counted)
+        for counted in (self.windows.counted, *self._beside.values()):
+            kept.update(counted)
         return dict(kept)
+
+    def counted_beside(self, who: str) -> Counter[str]:
+        """A counter that `who` keeps in memory and writes when it writes anyway: `counters` adds what it holds."""
+        return self._beside.setdefault(who, Counter())
 
     def close(self) -> None:
         """Close the connection; what was committed is kept."""

@@ -206,7 +206,7 @@ class _Commit:
         key = item.device_id, item.boot
         if key not in self._recent:
             rows = self._sql.execute(
-                f"{CHAIN} SELECT seq, sealed FROM chain JOIN frame USING (id) LIMIT {LOOK_BACK}", (boot.last_id, 0)
+                f"{CHAIN} SELECT seq, sealed FROM chain JOIN frame USING (id)", (boot.last_id, 0, LOOK_BACK)
             )
             self._recent[key] = dict(rows.fetchall())
         stored = self._recent[key].get(item.seq)

@@ -23,7 +23,8 @@ class StoredFrame:
     """A stored frame with all that is needed to read it.
 
     `time_ms`: Unix ms of its first row or event, None while nobody knows; `label` says how it is known. `turn`: the id
-    with which it got its time. `in_order`: every frame of its boot with a lower number is known.
+    with which it got its time. `in_order`: every frame of its boot with a lower number is known; `clock`: its boot has
+    a clock, so a frame that is in order and has no time will never get one.
     """
 
     id: int
@@ -37,6 +38,7 @@ class StoredFrame:
     label: str
     turn: int
     in_order: bool
+    clock: bool
 
     @property
     def order(self) -> tuple[int, int, int, int]:
@@ -45,7 +47,9 @@ class StoredFrame:
 
     def decidable(self, now_ms: int) -> bool:
         """Whether a sink may decide on it: its time is known, or will hardly ever be."""
-        return self.time_ms is not None or (self.in_order and self.received_ms <= now_ms - CLOCK_WAIT_MS)
+        return self.time_ms is not None or (
+            self.in_order and (self.clock or self.received_ms <= now_ms - CLOCK_WAIT_MS)
+        )
 
     def start(self) -> tuple[int, str]:
         """(Unix ms of the first row, label), for showing: measured: by the board's clock; placed: by the clock that the
@@ -79,11 +83,12 @@ _COLUMNS = (
 )
 _JOIN = "frame JOIN device ON device.id = frame.device_id"
 _TURN = "coalesce(frame.turn, frame.id)"
-# The window as it was saved may lag behind: then a frame waits a little longer for its clock, which is a day already.
+# The window as it was saved may lag behind: then a frame that has no time waits a little longer.
 _DECIDABLE = (
     "EXISTS (SELECT 1 FROM boot WHERE boot.device_id = frame.device_id AND boot.boot = frame.boot) AND "
-    f"(frame.time_ms IS NOT NULL AND {_TURN} <= ? OR frame.time_ms IS NULL AND frame.received_ms <= ? AND frame.seq <= "
-    "(SELECT upto FROM window WHERE old IN (0, 1) AND device_id = frame.device_id AND window.boot = frame.boot))"
+    f"(frame.time_ms IS NOT NULL AND {_TURN} <= ? OR frame.time_ms IS NULL AND EXISTS (SELECT 1 FROM window "
+    "WHERE old IN (0, 1) AND window.device_id = frame.device_id AND window.boot = frame.boot AND upto >= frame.seq "
+    "AND (offset_s IS NOT NULL OR frame.received_ms <= ?)))"
 )
 _Row = tuple[int, int, str, int, int, int, int | None, int, int | None, bytes]
 
@@ -128,7 +133,7 @@ class FrameReader:
         for boot in self._db.windows.of_device(device_id):
             if boot.last_id and boot.born is not None:
                 rows += self._db.connection.execute(
-                    f"{CHAIN} SELECT {_COLUMNS} FROM chain JOIN {_JOIN} WHERE frame.id = chain.id LIMIT ?",
+                    f"{CHAIN} SELECT {_COLUMNS} FROM chain JOIN {_JOIN} WHERE frame.id = chain.id",
                     (boot.last_id, 0, newest - len(rows)),
                 )
             if len(rows) >= newest:
@@ -163,7 +168,7 @@ class FrameReader:
             look.frames.append(
                 StoredFrame(
                     id_, device_id, device, seq, received_ms, frame, boot.born, time_ms, LABELS[label], turn or id_,
-                    seq <= boot.window.upto,
+                    seq <= boot.window.upto, boot.clock.offset_s is not None,
                 )
             )  # fmt: skip
         return look

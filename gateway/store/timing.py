@@ -13,10 +13,10 @@ from gateway.wire.frame import Frame, decode
 CHAIN = (
     "WITH RECURSIVE chain (id, back) AS (SELECT id, back FROM frame WHERE id = ? UNION ALL "
     "SELECT frame.id, frame.back FROM chain JOIN frame ON frame.id = chain.id - chain.back "
-    "WHERE chain.back > 0 AND frame.id >= ?)"
+    "WHERE chain.back > 0 AND frame.id >= ? LIMIT ?)"
 )
-"""The frames of a boot from an id back to another, newest first: each names the one before it, so no index is needed
-and what other boards sent in between is not read."""
+"""The frames of a boot from an id back to another, so many at the most (-1: all), newest first: each names the one
+before it, so no index is needed and what other boards sent in between is not read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +72,7 @@ def _give(sql: sqlite3.Connection, id_: int, turn: int, time: tuple[int, int] | 
 def _waiting(sql: sqlite3.Connection, boot: Boot) -> Iterator[_Waiting]:
     rows = sql.execute(
         f"{CHAIN} SELECT frame.id, seq, received_ms, sealed FROM chain JOIN frame USING (id) WHERE time_ms IS NULL",
-        (boot.last_id, boot.wait_id),
+        (boot.last_id, boot.wait_id, -1),
     )
     for id_, seq, received_ms, sealed in rows:
         try:

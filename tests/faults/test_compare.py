@@ -52,11 +52,12 @@ def test_a_gap_does_not_excuse_a_loss():
     assert verdict.gaps == 1
 
 
-def test_what_a_full_board_dropped_counted_and_said_is_no_loss():
+def test_what_a_small_board_gave_up_and_said_is_no_loss():
     said = row(2, 1, 5, None, end_ms=None, is_series=False, gap=(1, 1, 2))
-    verdict = at_store(witness("s 1 1 10", "s 1 2 11", "p 1 2", "s 2 1 5", "d 2 1"), [said])
-    assert verdict.dropped == 1
-    assert len(verdict.lost) == 1  # it counted only one
+    lines = witness("s 1 1 10", "s 1 2 11", "s 1 3 12", "p 1 3", "s 2 1 5", "d 2 3")
+    verdict = at_store(lines, [said], small={DEVICE})
+    assert verdict.dropped == 2
+    assert verdict.lost == [f"board {DEVICE}, boot 1, seq 3 was on the board's flash and is not in the store"]
 
 
 def test_doubled_rows_other_bytes_and_reused_numbers():

@@ -10,6 +10,7 @@ import pytest
 
 from gateway.store import database, devices
 from gateway.store.database import APPLICATION_ID, Database, StoreError
+from tests.gateway.test_migration import written
 
 
 def test_it_opens_twice_with_the_same_secret_and_content(tmp_path: Path):
@@ -95,3 +96,21 @@ def test_its_application_id_is_readable_by_file():
 def test_it_is_as_durable_as_it_says(household: Any):
     assert household.db.connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
     assert household.db.connection.execute("PRAGMA synchronous").fetchone() == (2,)
+
+
+def test_a_new_one_has_small_pages_and_an_old_one_keeps_its_own(tmp_path: Path):
+    db = Database(tmp_path / "new.sqlite")
+    assert db.connection.execute("PRAGMA page_size").fetchone() == (database.PAGE_BYTES,)
+    new_log = db.connection.execute("PRAGMA wal_autocheckpoint").fetchone()[0] * database.PAGE_BYTES
+    db.close()
+    path = written("001-steady.sql", tmp_path)
+    db = Database(path)
+    assert db.connection.execute("PRAGMA page_size").fetchone() == (4096,)
+    assert db.connection.execute("PRAGMA wal_autocheckpoint").fetchone()[0] * 4096 == pytest.approx(new_log, rel=0.01)
+    db.close()
+
+
+def test_what_is_set_aside_or_saved_is_all_in_one_file_when_it_is_closed(household: Any, board: Any):
+    household.receive(board.birth(), board.rows(1, [[1, 2, 3]]))
+    household.db.close()
+    assert [file.name for file in household.path.parent.iterdir()] == ["hearthgate.sqlite"]

@@ -39,8 +39,9 @@ def swapped(household: Any) -> list[tuple[int, int]]:
 
 def unsendable(household: Any) -> list[int]:
     """Frames of which a sink with a grant for everything, told two days later, has sent nothing."""
-    queue = household.queue()
+    household.queue()
     household.db.connection.execute("UPDATE sink SET cursor = 0")
+    queue = household.queue()  # opened again, it begins there
     for category in ("temperature", "door", "stock"):
         household.grant(category=category, start_ms=0)
     household.now_ms += 2 * 86_400_000
@@ -239,8 +240,6 @@ def test_what_is_known_of_a_clock_comes_back_after_a_crash(household: Any, life:
         household.db = Database(household.path)
     twin.receive(life.board.birth(1))
     assert swapped(household) == []
-    assert [(f.time_ms, f.label, f.turn) for f in read(household)] == [
-        (f.time_ms, f.label, f.turn) for f in read(twin)
-    ]
+    assert [(f.time_ms, f.label, f.turn) for f in read(household)] == [(f.time_ms, f.label, f.turn) for f in read(twin)]
     assert set(labels(household)) == {"measured", "placed"}
     twin.db.close()

@@ -20,11 +20,11 @@ from gateway.wire.frame import decode
 from tools import onboard
 
 BOARDS = 50
-COMMITS = 300
+COMMITS = 200
 NOW_S = 1_780_000_000
 KEY = bytes(32)
 # Rows that make frames of about so many bytes.
-ROWS = {55: 4, 90: 10}
+ROWS = {55: 3, 90: 19}
 
 
 def written_bytes() -> int:
@@ -46,6 +46,8 @@ def bytes_a_frame(path: Path, page_bytes: int, size: int, per_commit: int) -> tu
     written = sizes = 0
     for n in range(2 * COMMITS):
         if n == COMMITS:
+            # What is in the log is written to the file sooner or later: a whole round of it is counted.
+            db.connection.execute("PRAGMA wal_checkpoint")
             written, sizes = written_bytes(), 0
         batch = []
         for device_id in rng.sample(rows, per_commit):
@@ -58,6 +60,7 @@ def bytes_a_frame(path: Path, page_bytes: int, size: int, per_commit: int) -> tu
             batch.append(SealedFrame(device_id, "t", 3, seq, sealed, (NOW_S + 60 * n) * 1000, decode(sealed[8:-9])))
             sizes += len(sealed)
         assert frames.commit(db, batch).stored == per_commit
+    db.connection.execute("PRAGMA wal_checkpoint")
     written = written_bytes() - written
     db.close()
     return written / COMMITS / per_commit, sizes / COMMITS / per_commit
@@ -65,7 +68,9 @@ def bytes_a_frame(path: Path, page_bytes: int, size: int, per_commit: int) -> tu
 
 def measure(folder: Path, *what: int) -> tuple[float, float]:
     """The same in a process of its own, whose bytes are nobody else's."""
-    script = f"from tests.gateway.test_wear import *; print(*bytes_a_frame(Path({str(folder / 'w.sqlite')!r}), *{what}))"
+    script = (
+        f"from tests.gateway.test_wear import *; print(*bytes_a_frame(Path({str(folder / 'w.sqlite')!r}), *{what}))"
+    )
     out = subprocess.run(
         [sys.executable, "-c", script], check=True, capture_output=True, text=True, cwd=Path(__file__).parents[2]
     ).stdout
@@ -73,7 +78,7 @@ def measure(folder: Path, *what: int) -> tuple[float, float]:
     return a_frame, size
 
 
-@pytest.mark.parametrize(("size", "per_commit", "most"), [(55, 50, 400), (90, 50, 500), (55, 10, 1200), (90, 10, 1200)])
+@pytest.mark.parametrize(("size", "per_commit", "most"), [(55, 50, 400), (90, 10, 1200)])
 def test_a_frame_costs_the_disk_little_more_than_its_bytes(tmp_path: Path, size: int, per_commit: int, most: int):
     a_frame, mean = measure(tmp_path, database.PAGE_BYTES, size, per_commit)
     if a_frame == 0:

@@ -95,7 +95,7 @@ class Client:
     async def run(self):
         """Follows the script, and speaks for the gateway behind it."""
         while True:
-            now_ms = wear_time.now_ms
+            now_ms = wear_time.now_ms()
             up = script.up(now_ms)
             if up:
                 self._seen_ms = now_ms
@@ -125,8 +125,8 @@ class Client:
     async def publish_soon(self, topic, payload, retain=False):
         if not self.connected:
             raise OSError("not connected")
-        if topic.endswith("/up") and script.up(wear_time.now_ms):
-            script.take(bytes(payload), wear_time.now_ms)
+        if topic.endswith("/up") and script.up(wear_time.now_ms()):
+            script.take(bytes(payload), wear_time.now_ms())
 
     async def close(self):
         self.connected = False

@@ -1,0 +1,214 @@
+"""Databases that earlier versions wrote (tests/data, as SQL): each is opened, migrated once, and opened again."""
+
+from __future__ import annotations
+
+import json
+import os
+import sqlite3
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from gateway.consent import register
+from gateway.forward.queue import SinkQueue
+from gateway.store import devices, migration
+from gateway.store.database import Database, StoreError, migrations
+from gateway.store.reader import FrameReader
+from tests.gateway.conftest import Board, Household
+from tests.gateway.said import read
+
+DATA = Path(__file__).resolve().parents[1] / "data"
+NOW_MS = 1_780_000_480_000
+MINUTE = [[320 + i, i % 2, 1800] for i in range(6)]
+FRIDGE = "a0b1c2d3e4f5"
+
+
+def written(name: str, folder: Path) -> Path:
+    """The database as that version left it."""
+    path = folder / "hearthgate.sqlite"
+    db = sqlite3.connect(path)
+    db.executescript((DATA / name).read_text(encoding="utf-8"))
+    db.execute("PRAGMA journal_mode=WAL")
+    db.close()
+    return path
+
+
+@pytest.fixture
+def troubled(tmp_path: Path) -> Iterator[Household]:
+    house = Household(written("001-troubled.sql", tmp_path))
+    house.now_ms = NOW_MS
+    yield house
+    house.db.close()
+
+
+@pytest.mark.parametrize("name", sorted(path.name for path in DATA.glob("*.sql")))
+def test_an_old_database_is_opened_twice_and_all_is_there(tmp_path: Path, name: str):
+    path = written(name, tmp_path)
+    old = sqlite3.connect(path)
+    frames = old.execute("SELECT id, device_id, boot, seq, received_ms, sealed FROM frame ORDER BY id").fetchall()
+    births = old.execute("SELECT device_id, boot, birth FROM boot WHERE birth IS NOT NULL ORDER BY 1, 2").fetchall()
+    kept = {
+        table: old.execute(f"SELECT * FROM {table} ORDER BY 1, 2").fetchall()
+        for table in ("device", "consent_grant", "sink", "parked", "outbox", "bucket", "horizon", "dead_letter")
+    }
+    counters = dict(old.execute("SELECT name, n FROM counter"))
+    (secret,) = old.execute("SELECT value FROM meta WHERE name = 'household_secret'").fetchone()
+    windows = {
+        (d, b): (upto, json.loads(i))
+        for d, b, upto, i in old.execute("SELECT device_id, boot, upto, islands FROM boot")
+    }
+    old.close()
+    for _ in range(2):
+        db = Database(path)
+        sql = db.connection
+        assert sql.execute("PRAGMA user_version").fetchone() == (len(migrations()),)
+        assert db.notice is None
+        now = sql.execute("SELECT id, device_id, boot, seq, received_ms, sealed FROM frame ORDER BY id").fetchall()
+        assert now == frames
+        assert sql.execute("SELECT device_id, boot, birth FROM boot ORDER BY 1, 2").fetchall() == births
+        assert {t: sql.execute(f"SELECT * FROM {t} ORDER BY 1, 2").fetchall() for t in kept} == kept
+        assert db.counters() == counters
+        assert db.secret == secret
+        found = {key: db.windows.find(*key) for key in windows}
+        assert {k: (b.window.upto, [list(i) for i in b.window.islands]) for k, b in found.items() if b} == windows
+        assert sql.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+        assert sql.execute("PRAGMA foreign_key_check").fetchall() == []
+        for device in devices.registry(db).values():
+            assert len(FrameReader(db).of_device(device.id, 1000)) == sum(
+                row[1] == device.id and (row[1], row[2]) in {birth[:2] for birth in births} for row in frames
+            )
+        db.close()
+
+
+def test_a_steady_house_goes_on_as_if_nothing_had_been(tmp_path: Path):
+    house = Household(written("001-steady.sql", tmp_path))
+    house.now_ms = NOW_MS
+    assert {f.label for f in read(house)} == {"measured"}
+    assert {f.turn == f.id for f in read(house)} == {True}
+    board = Board(FRIDGE, bytes(range(32)), house_channels())
+    queue = SinkQueue(
+        house.db, register.Register(house.db), "cloud", "manufacturer", ["product-improvement"], lambda: NOW_MS
+    )
+    assert (queue.backlog(), queue.depth()) == (0, 3)
+    done = house.receive(board.rows(8, MINUTE, time_s=NOW_MS // 1000 - 60, uptime_ms=420_000))
+    assert (done.duplicates, done.acks) == (1, {(1, 1): 8})
+    done = house.receive(board.rows(9, MINUTE, time_s=NOW_MS // 1000, uptime_ms=480_000))
+    assert (done.stored, done.acks) == (1, {(1, 1): 9})
+    house.db.close()
+
+
+def house_channels() -> Any:
+    from tests.gateway.conftest import FRIDGE as CHANNELS
+
+    return CHANNELS
+
+
+def test_times_are_those_that_the_frames_would_get_today(troubled: Household):
+    told = {(f.frame.boot, f.seq): (f.time_ms, f.label) for f in read(troubled) if f.device == FRIDGE}
+    start_ms = 1_780_000_000_000
+    # without a clock at first, then 40 s ahead; the last lies above a gap
+    assert told[1, 1] == (start_ms + 40_000, "placed")
+    assert told[1, 2] == (start_ms + 95_000, "placed")
+    assert told[1, 3] == (start_ms + 100_000, "placed")
+    assert told[1, 4] == (start_ms + 160_000, "measured")
+    assert told[1, 6] == (None, "arrival")
+    # began with an earlier clock than that of the boot before
+    assert [told[2, seq] for seq in (1, 2)] == [(start_ms + 240_000, "measured"), (start_ms + 300_000, "measured")]
+    # years ahead, and of a clock that was never set; no birth, and no clock
+    assert {told[3, 1], told[3, 2]} == {(None, "arrival")}
+    turns = {(f.frame.boot, f.seq): (f.turn, f.id) for f in read(troubled) if f.device == FRIDGE}
+    assert [turns[1, seq] for seq in (1, 2, 3, 4)] == [(4, 1), (4, 2), (4, 4), (4, 3)]
+
+
+def test_what_waited_in_the_old_version_goes_on_in_the_new(troubled: Household):
+    board = Board(FRIDGE, bytes(range(32)), house_channels())
+    queue = troubled.queue()
+    while queue.fill():
+        pass
+    assert troubled.count("parked") == 3  # above a gap, and without a birth
+    done = troubled.receive(
+        board.birth(4),
+        board.rows(5, MINUTE, time_s=1_780_000_220, uptime_ms=180_000),
+        board.rows(3, MINUTE, boot=4, time_s=NOW_MS // 1000, uptime_ms=120_000),
+    )
+    assert done.acks == {(1, 1): 6, (1, 4): 3}
+    while queue.fill():
+        pass
+    assert troubled.count("parked") == 0
+    slow = troubled.queue("slow")
+    while slow.fill():
+        pass
+    assert slow.backlog() == 0
+    # the newest two of boot 1 were measured by a clock that was ahead, and run into boot 2: nobody can say when
+    assert [f.seq for f in read(troubled) if f.frame.boot == 1 and f.time_ms is None] == [5, 6]
+    bodies = [json.loads(event.body) for event in slow.take(1000)]
+    raw = [(e["source"], e["time"]) for e in bodies if "values" in e["data"]]
+    assert len(raw) == len(set(raw)) == 3 + 4 + 3 + 2  # boots 1, 2 and 4, and the other board
+    assert len({e["id"] for e in bodies}) == len(bodies)
+
+
+CRASHING = """
+import sys, os
+from pathlib import Path
+from gateway.store import migration
+from gateway.store.database import Database
+give, left = migration._give, [int(sys.argv[2])]
+def count(*args):
+    left[0] -= 1
+    if left[0] == 0:
+        os.kill(os.getpid(), 9)
+    give(*args)
+migration._give = count
+Database(Path(sys.argv[1]))
+"""
+
+
+@pytest.mark.parametrize("after", [1, 9])
+def test_a_migration_that_is_killed_is_done_again(tmp_path: Path, after: int):
+    path = written("001-troubled.sql", tmp_path)
+    env = {**os.environ, "PYTHONPATH": str(Path(__file__).resolve().parents[2])}
+    for _ in range(2):
+        assert subprocess.run([sys.executable, "-c", CRASHING, path, str(after)], check=False, env=env).returncode == -9
+    before = sqlite3.connect(path)
+    assert before.execute("PRAGMA user_version").fetchone() == (1,)
+    before.close()
+    db = Database(path)
+    assert db.connection.execute("SELECT count(*) FROM frame WHERE time_ms IS NOT NULL").fetchone() == (10,)
+    db.close()
+
+
+def test_a_migration_that_fails_leaves_the_old_database(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    path = written("001-troubled.sql", tmp_path)
+
+    def fail(*_: object) -> None:
+        raise OSError("disk full")
+
+    monkeypatch.setattr(migration, "_boot", fail)
+    with pytest.raises(StoreError):
+        Database(path)
+    monkeypatch.undo()
+    Database(path).close()
+
+
+def test_a_year_of_frames_is_migrated_in_reasonable_time(tmp_path: Path):
+    """One write for each frame, and no search through the others."""
+    path = written("001-steady.sql", tmp_path)
+    old = sqlite3.connect(path)
+    sealed = old.execute("SELECT sealed FROM frame WHERE id = 1").fetchone()[0]
+    with old:
+        old.executemany(
+            "INSERT INTO frame (device_id, boot, seq, received_ms, sealed) VALUES (1, 1, ?, ?, ?)",
+            ((seq, NOW_MS + seq * 60_000, sealed) for seq in range(9, 20_009)),
+        )
+        old.execute("UPDATE boot SET upto = 20008")
+    old.close()
+    began = time.monotonic()
+    db = Database(path)
+    assert time.monotonic() - began < 20
+    assert db.windows.newest_id == 20_008
+    db.close()
