@@ -142,8 +142,8 @@ class Settings(BaseSettings):
     def _zone(cls, name: str) -> str:
         try:
             ZoneInfo(name)
-        except (ZoneInfoNotFoundError, ValueError, OSError):
-            raise ValueError(f"{name!r} is not a time zone; for example Europe/Berlin") from None
+        except (ZoneInfoNotFoundError, ValueError, OSError, RecursionError):  # the last: a name of many slashes
+            raise ValueError(f"{name!r:.80} is not a time zone; for example Europe/Berlin") from None
         return name
 
     @model_validator(mode="after")

@@ -39,7 +39,7 @@ class Hours:
             raise HoursError("days must be days of the week from 0 (Monday) to 6 (Sunday), each once and in order")
         try:
             ZoneInfo(self.timezone)
-        except (ZoneInfoNotFoundError, ValueError, OSError):
+        except (ZoneInfoNotFoundError, ValueError, OSError, RecursionError):
             raise HoursError(f"timezone {self.timezone!r} is not known; for example Europe/Berlin") from None
 
     def contain(self, time_ms: int) -> bool:

@@ -30,6 +30,7 @@ from gateway.web.shapes import (
 )
 
 MAX_READINGS = 5000
+_METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE")
 _DAY_MS = 86_400_000
 
 
@@ -38,6 +39,13 @@ def router(live: Live) -> APIRouter:
     api = APIRouter(prefix="/api", tags=["hearthgate"])
     _add_readings(api, live)
     _add_grants(api, live)
+
+    # Else NiceGUI would answer with a page, which takes a hundred times as long and stays in memory for a minute.
+    @api.api_route("/{path:path}", methods=list(_METHODS), include_in_schema=False)
+    async def nothing(path: str) -> None:
+        """There is nothing of this name, or not for this method."""
+        raise HTTPException(404, f"There is no /api/{path[:64]}; /api/openapi.json lists what there is.")
+
     return api
 
 

@@ -95,6 +95,6 @@ def _item(b: bytes, at: int, depth: int) -> tuple[Item, int]:
             item, at = _item(b, at, depth + 1)
             items.append(item)
         return items, at
-    if b[at - 1] in _SIMPLE:
+    if major == 7 and b[at - 1] in _SIMPLE:  # the last byte of a tag's number may look like one of these
         return _SIMPLE[b[at - 1]], at
     raise ValueError("a map, a tag or a simple value that is not false, true or null")
