@@ -16,7 +16,7 @@ CALM_EVERY: Final = 50
 CALM_S: Final = (3.0, 5.0)
 """After so many faults there is a pause: a system that never gets to rest would never show what it does with rest."""
 
-MEAN_GAP_S: Final = 0.32
+MEAN_GAP_S: Final = 0.3
 
 CLOUD_MODES: Final = ("slow", "fail", "lose_answers", "throttle")
 
@@ -44,7 +44,7 @@ KINDS: Final[dict[str, Kind]] = {
     "gateway_kill": Kind(6, "gateway", (0.0, 2.5), down=True),
     "cloud_kill": Kind(4, "cloud", (0.0, 3.0), down=True),
     "link_cut": Kind(15, "link", (0.0, 3.0)),
-    "link_outage": Kind(1, "mqtt", (15.0, 30.0)),
+    "link_outage": Kind(1, "mqtt", (12.0, 20.0)),
     "link_black_hole": Kind(8, "link", (0.5, 8.0)),
     # milliseconds each way
     "link_delay": Kind(8, "link", (1.0, 6.0), values=(20, 100, 400, 1500)),

@@ -14,6 +14,7 @@ from gateway.app.ingest import Ingest
 from gateway.app.settings import Settings, SettingsError, SinkSettings
 from gateway.app.source import BrokerAddress, MqttSource
 from gateway.consent import register
+from gateway.consent.giving import check_words
 from gateway.consent.grants import Grant
 from gateway.forward.file_sink import FileSink
 from gateway.forward.forwarder import Forwarder
@@ -156,7 +157,8 @@ class Gateway:
         return await self.source.publish(topics.topic(device, "cmd"), message, retain=False)
 
     async def grant(self, grant: Grant) -> None:
-        """Give a grant; the forwarders see it with their next decision."""
+        """Give a grant; the forwarders see it with their next decision. Raises GrantError."""
+        check_words(grant, self.settings.vocabulary())
         await self.store(register.give, self.db, grant)
         self._wake()
 

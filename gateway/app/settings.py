@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 from pydantic_settings import SettingsError as UnreadableVariable
 
-from gateway.consent.vocabulary import PURPOSES
+from gateway.consent.vocabulary import PURPOSES, Vocabulary
 from gateway.errors import HearthgateError
 
 DEFAULT_PATH = Path("hearthgate.toml")
@@ -153,6 +153,12 @@ class Settings(BaseSettings):
             if names.count(name) > 1:
                 raise ValueError(f"two sinks are named {name!r}; their cursors would mix")
         return self
+
+    def vocabulary(self, *more: str) -> Vocabulary:
+        """The words that a grant may use: the standard ones, and `more` recipients beside those of the sinks."""
+        known = Vocabulary.standard()
+        own = {*(sink.recipient for sink in self.sinks), *more} - set(known.recipients)
+        return known.extended({"recipients": dict.fromkeys(sorted(own), "a recipient that the settings name")})
 
     @classmethod
     def settings_customise_sources(

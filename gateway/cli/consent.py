@@ -2,6 +2,7 @@
 
 import json
 import re
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Annotated
 
@@ -12,6 +13,7 @@ from rich.table import Column, Table
 from gateway.app.gateway import real_now_ms
 from gateway.cli.opened import opened
 from gateway.consent import register
+from gateway.consent.giving import check_words
 from gateway.consent.grants import ANY_DEVICE, Grant, GrantError, Hours, agreement, describe
 from gateway.consent.vocabulary import CATEGORIES, GRANULARITIES, PURPOSES, Granularity
 
@@ -35,6 +37,9 @@ def grant(
     days: Annotated[int, typer.Option(min=1, max=3650, help="For how many days.")] = 365,
     text: Annotated[str | None, typer.Option(help="The exact words agreed to. Default: made from the choices.")] = None,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    explicit: Annotated[
+        bool, typer.Option("--explicit", help="The second yes that a sensitive category takes, beside --yes.")
+    ] = False,
 ) -> None:
     """Allow one thing. It counts from now on: nothing that was measured before leaves under it."""
     with opened(context) as (settings, db):
@@ -54,7 +59,13 @@ def grant(
             text=text or "-",
             language="en",
             created_ms=now_ms,
+            explicit=explicit,
         )
+        vocabulary = settings.vocabulary(recipient)
+        if category in vocabulary.sensitive and not (explicit or yes):
+            typer.echo(f"This is sensitive: {vocabulary.categories[category]}.")
+            draft = replace(draft, explicit=typer.confirm("Do you want to share exactly this?"))
+        check_words(draft, vocabulary)
         words = text or _words(draft)
         given = Grant.from_json(json.dumps(json.loads(draft.to_json()) | {"text": words}), None)
         if recipient not in {sink.recipient for sink in settings.sinks}:

@@ -151,9 +151,9 @@ def _add_grants(api: APIRouter, live: Live) -> None:
                 created_ms=now_ms,
                 **fields,
             )
+            await live.grant(grant)
         except GrantError as why:
             raise HTTPException(422, f"{why}.") from why
-        await live.grant(grant)
         return grant_out(live, grant)
 
     @api.delete("/grants/{grant_id}")

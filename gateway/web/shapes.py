@@ -70,7 +70,8 @@ class GrantOut(BaseModel):
 
 
 class GrantIn(BaseModel):
-    """A grant to give; it starts now. `text` holds the exact words that the person agreed to; no device means all."""
+    """A grant to give; it starts now. `text` holds the exact words that the person agreed to; no device means all.
+    A sensitive category takes a second yes to this one thing: `explicit`."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -83,6 +84,7 @@ class GrantIn(BaseModel):
     days: Annotated[int, Field(ge=1, le=3650)] = 90
     text: Annotated[str, Field(min_length=1, max_length=MAX_TEXT)]
     language: Annotated[str, Field(pattern=r"^[A-Za-z]{2,3}(-[A-Za-z0-9]{1,8})*$")] = "en"
+    explicit: bool = False
 
 
 class SinkOut(BaseModel):
