@@ -34,10 +34,14 @@ class Reason(StrEnum):
     NO_CLOCK = "no_clock"
     OUTSIDE_HOURS = "outside_hours"  # or outside the days of the week
     NOT_AN_EVENT = "not_an_event"
+    PARTIAL = (
+        "partial"  # allowed, but the aggregate that it would be in is cut short by the grant, or holds nothing else
+    )
 
 
 # Where several grants fail, the reason that came nearest to a yes is told.
 _NEAREST_FIRST = (
+    Reason.PARTIAL,
     Reason.NOT_AN_EVENT,
     Reason.OUTSIDE_HOURS,
     Reason.BEFORE_GRANT,

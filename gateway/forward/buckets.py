@@ -9,6 +9,9 @@ from gateway.forward import cloudevent
 from gateway.forward.sharing import Series
 from gateway.store.database import Database
 
+# One reading's lowest, mean and highest are that reading: nothing that was promised to be an aggregate.
+LEAST_READINGS = 2
+
 # A bucket whose device fell silent is closed this long after its end, and after the last that came for it: a board that
 # comes back after hours fills the buckets of those hours first.
 GRACE_MS = 3_600_000
@@ -61,18 +64,30 @@ class Closed:
         )
 
 
-def add(db: Database, sink: str, series: Series, closed_until_ms: int, now_ms: int) -> int:
-    """Add a series to its buckets; return how many readings came too late (their bucket was sent). In a transaction."""
+@dataclass(frozen=True, slots=True)
+class Added:
+    """Readings of a series that are in no bucket: `late` came after theirs was sent, `partial` belong to one of which
+    the grant allows only a part (it began or ends in it, was changed or rested): such a one could tell of a moment what
+    may be told of its whole time only."""
+
+    late: int = 0
+    partial: int = 0
+
+
+def add(db: Database, sink: str, series: Series, closed_until_ms: int, now_ms: int) -> Added:
+    """Add a series to its buckets. In a transaction."""
     length_ms = series.grant.granularity.bucket_ms
     if length_ms is None:
         raise ValueError("only aggregates have buckets")
-    late = 0
+    late = partial = 0
     by_start: dict[int, list[int]] = {}
     for i in range(len(series.values)):
         time_ms = series.time_ms + i * series.step_ms
         start_ms = time_ms - time_ms % length_ms
         if start_ms + length_ms <= closed_until_ms:
             late += 1
+        elif start_ms < series.grant.measured_from_ms or start_ms + length_ms > series.grant.expiry_ms:
+            partial += 1
         else:
             by_start.setdefault(start_ms, []).append(i)
     channel = series.channel
@@ -106,7 +121,7 @@ def add(db: Database, sink: str, series: Series, closed_until_ms: int, now_ms: i
                 now_ms,
             ),
         )
-    return late
+    return Added(late, partial)
 
 
 def take_closed(db: Database, sink: str, horizon_ms: dict[int, int], now_ms: int) -> list[Closed]:

@@ -18,13 +18,29 @@ class FileSink:
         self._path = path
         self._max_bytes = max_bytes
         self._keep = keep
+        self._writing: asyncio.Future[None] | None = None
 
-    async def send(self, events: Sequence[str]) -> None:
+    def compose(self, events: Sequence[str]) -> bytes:
+        """Lines; see Sink."""
+        return "".join(event + "\n" for event in events).encode()
+
+    async def send(self, body: bytes) -> None:
         """Append and fsync; see Sink."""
+        # Held here too: whoever waits for it may be cancelled, and the thread goes on to its end all the same.
+        self._writing = asyncio.ensure_future(asyncio.to_thread(self._append, body))
         try:
-            await asyncio.to_thread(self._append, "".join(event + "\n" for event in events).encode())
+            await asyncio.shield(self._writing)
         except OSError as why:
             raise Retry(f"{self._path}: {why.strerror or why}; free space or mend the path in the settings") from why
+
+    async def notify(self, notice: str) -> None:
+        """A notice is a line among the others; see Sink."""
+        await self.send(self.compose([notice]))
+
+    async def abort(self) -> None:
+        """A write that has begun is whole in a moment; see Sink."""
+        if self._writing is not None:
+            await asyncio.wait([self._writing])
 
     async def close(self) -> None:
         """Nothing is held open between batches."""

@@ -5,6 +5,7 @@ import logging
 import time
 
 from gateway.forward.backoff import Backoff
+from gateway.forward.batch import Batch
 from gateway.forward.queue import MAX_BATCH, SinkQueue
 from gateway.forward.sink import Rejected, Retry, Sink
 from gateway.store.thread import StoreThread
@@ -12,8 +13,13 @@ from gateway.store.thread import StoreThread
 log = logging.getLogger(__name__)
 
 _IDLE_S = 1.0
+_LOOK_S = 0.5  # how often it is asked whether a grant in a batch that is being sent has expired
 # One event may be at fault, and a few; a sink that takes none of so many takes none at all.
 REFUSED_IN_A_ROW = 50
+
+
+class _AbortedError(Exception):
+    """A batch was ended while it was sent, because something in it may no longer leave."""
 
 
 class Forwarder:
@@ -24,11 +30,17 @@ class Forwarder:
         self._sink = sink
         self._store = store
         self._backoff = backoff or Backoff()
+        self._notice_backoff = Backoff()
         self._wake = asyncio.Event()
-        self._not_before = 0.0
+        self._not_before = self._notice_not_before = 0.0
         self._most = MAX_BATCH
         self._refused = 0
+        self._rechecks = 0
+        self._batch: Batch | None = None
+        self._sending: asyncio.Task[None] | None = None
+        self._aborted: asyncio.Task[None] | None = None
         self.trouble: str | None = None
+        self.notice_trouble: str | None = None
 
     @property
     def name(self) -> str:
@@ -58,19 +70,38 @@ class Forwarder:
             await self._sink.close()
 
     async def step(self) -> bool:
-        """One fill and one batch; True if there is more to do at once."""
+        """One fill and one batch; True if there is more to do at once. What is to be erased is told before more is
+        sent."""
+        await self._tell()
         more = await self._store(self.queue.fill)
         if time.monotonic() < self._not_before:
             return more
         return await self._send() or more
 
+    async def recheck(self) -> None:
+        """Grants have changed: when this returns, nothing that they no longer allow is under way, and nothing will be.
+
+        A batch that was taken from the queue and not sent yet is taken again, and so asked about again; one of which
+        bytes are leaving is ended if there is anything in it that may not leave any more."""
+        self._rechecks += 1
+        batch, sending = self._batch, self._sending
+        if batch is None or sending is None or await self._store(self.queue.allowed, batch):
+            return
+        if sending is self._sending:
+            await self._abort(sending)
+
     async def _send(self) -> bool:
-        most = self._most
-        batch = await self._store(self.queue.take, most)
+        most, rechecks = self._most, self._rechecks
+        batch = await self._store(self.queue.take, most, self._sink.compose)
+        if rechecks != self._rechecks:
+            return True
         if not batch:
             return False
         try:
-            await self._sink.send([event.body for event in batch])
+            await self._sent(batch)
+        except _AbortedError:
+            await self._store(self.queue.aborted, batch)
+            return True
         except Retry as why:
             self._wait(str(why), why.after_s)
             return False
@@ -85,7 +116,7 @@ class Forwarder:
                 return False
             self._refused += 1
             log.warning("sink %s refuses an event for good (%s); it is counted and left out", self.name, why)
-            await self._store(self.queue.rejected, batch[0])
+            await self._store(self.queue.rejected, batch)
         else:
             self._refused = 0
             await self._store(self.queue.delivered, batch)
@@ -95,6 +126,51 @@ class Forwarder:
         self._backoff.reset()
         self._most = min(2 * most, MAX_BATCH)
         return len(batch) == most
+
+    async def _sent(self, batch: Batch) -> None:
+        """Send a batch. Raises Retry, Rejected or _AbortedError."""
+        # Nothing is awaited between the question whether it may leave and these two: `recheck` sees it.
+        sending = asyncio.ensure_future(self._sink.send(batch.body))
+        self._batch, self._sending = batch, sending
+        try:
+            while not sending.done():
+                await asyncio.wait([sending], timeout=_LOOK_S)
+                if not sending.done() and self.queue.expired(batch):
+                    await self._abort(sending)
+            if sending is not self._aborted:
+                sending.result()
+            elif sending.cancelled() or sending.exception() is not None:
+                raise _AbortedError
+        finally:
+            self._batch = self._sending = None
+            if not sending.done():
+                sending.cancel()
+                await asyncio.wait([sending])
+
+    async def _abort(self, sending: asyncio.Task[None]) -> None:
+        self._aborted = sending
+        await self._sink.abort()
+        if not sending.done():
+            sending.cancel()
+            await asyncio.wait([sending])
+
+    async def _tell(self) -> None:
+        """Tell the recipient what to erase; what it does not confirm is told again later, and holds up no event."""
+        if time.monotonic() < self._notice_not_before:
+            return
+        for notice in await self._store(self.queue.notices):
+            try:
+                await self._sink.notify(notice.body)
+            except Retry as why:
+                await self._store(self.queue.notice_tried, notice)
+                self._notice_not_before = time.monotonic() + self._notice_backoff.next_s(why.after_s)
+                if self.notice_trouble is None:
+                    log.warning("sink %s: %s. It is asked again to erase what was withdrawn.", self.name, why)
+                self.notice_trouble = str(why)
+                return
+            await self._store(self.queue.notice_acked, notice)
+            self._notice_backoff.reset()
+            self.notice_trouble = None
 
     def _wait(self, why: str, asked_s: float | None) -> None:
         """Let the sink rest; what was granted waits here."""

@@ -1,26 +1,18 @@
 """The events that a sink is still to be sent: built once, so that a retry is byte for byte the same."""
 
 from collections import Counter
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Sequence
 
-from gateway.consent.decide import Reading, Reason, Share, decide
+from gateway.consent import audit
+from gateway.consent.decide import GrantIndex, Reading, Reason, Share, decide
 from gateway.consent.grants import Grant
-from gateway.consent.pseudonym import Pseudonyms
+from gateway.consent.names import Names
 from gateway.consent.register import Register
 from gateway.forward import cloudevent
+from gateway.forward.batch import NOTHING, Batch, Compose, Queued, ordered, told
 from gateway.forward.buckets import Closed
 from gateway.forward.sharing import Series
 from gateway.store.database import Database
-
-
-@dataclass(frozen=True, slots=True)
-class Queued:
-    """One event that may be sent now."""
-
-    id: int
-    grant_id: str
-    body: str
 
 
 class Outbox:
@@ -32,7 +24,7 @@ class Outbox:
         register: Register,
         sink: str,
         recipient: str,
-        names: Pseudonyms,
+        names: Names,
         now_ms: Callable[[], int],
     ) -> None:
         self._db = db
@@ -41,60 +33,113 @@ class Outbox:
         self._recipient = recipient
         self._names = names
         self._now_ms = now_ms
+        self._last = NOTHING  # what was taken last: sent again, it is no other disclosure
+
+    def refresh(self) -> None:
+        """Before events are put in: under the names that hold now."""
+        self._names.refresh()
 
     def depth(self) -> int:
         """Events that wait to be sent."""
         (n,) = self._db.connection.execute("SELECT count(*) FROM outbox WHERE sink = ?", (self._sink,)).fetchone()
         return int(n)
 
-    def take(self, most: int) -> list[Queued]:
-        """The next events to send. Each is asked about again, now: what may no longer leave is dropped here."""
+    def take(self, most: int, compose: Compose) -> Batch:
+        """The next events to send. Each is asked about again, now: what may no longer leave is dropped here. That they
+        are sent is in the ledger when this returns, and so before their first byte leaves."""
         sql = self._db.connection
         rows = sql.execute(
-            "SELECT id, grant_id, device, category, purpose, is_event, first_ms, last_ms, body, granularity "
-            "FROM outbox WHERE sink = ? ORDER BY id LIMIT ?",
+            "SELECT id, grant_id, version, device, epoch, category, purpose, granularity, is_event, first_ms, last_ms, "
+            "body FROM outbox WHERE sink = ? ORDER BY id LIMIT ?",
             (self._sink, most),
         ).fetchall()
         if not rows:
-            return []
+            return NOTHING
         index = self._register.index()
         now_ms = self._now_ms()
         allowed: list[Queued] = []
         dropped: list[int] = []
         withheld: Counter[Reason] = Counter()
-        for id_, grant_id, device, category, purpose, is_event, first_ms, last_ms, body, granularity in rows:
-            grant = index.by_id.get(grant_id)
-            answers = [
-                decide(
-                    Reading(device, category, at_ms, bool(is_event)),
-                    self._recipient,
-                    purpose,
-                    () if grant is None else (grant,),
-                    now_ms,
-                )
-                for at_ms in (first_ms, last_ms)
-            ]
-            refusal = next((a.reason for a in answers if not isinstance(a, Share)), None)
-            if refusal is None and grant is not None and grant.granularity.value == granularity:
-                allowed.append(Queued(id_, grant_id, body))
+        for row in rows:
+            values = [*row, self._names.of_epoch(row[4]).device(row[3])]
+            event = Queued(*values)
+            refusal = self._refusal(event, index, now_ms)
+            if refusal is None:
+                allowed.append(event)
             else:
-                withheld[refusal or Reason.NO_GRANT] += 1
-                dropped.append(id_)
-        if dropped:
-            with self._db.transaction():
-                sql.executemany("DELETE FROM outbox WHERE id = ?", [(id_,) for id_ in dropped])
-                for reason, n in withheld.items():
-                    self._db.count("withheld", n)
-                    self._db.count(f"withheld.{reason.value}", n)
-        return allowed
+                withheld[refusal] += 1
+                dropped.append(event.id)
+        events = ordered(allowed)
+        body = compose([event.body for event in events]) if events else b""
+        again = bool(events) and body == self._last.body
+        until_ms = min((index.by_id[event.grant_id].expiry_ms for event in events), default=0)
+        if again and not dropped:
+            return self._last
+        with self._db.transaction():
+            sql.executemany("DELETE FROM outbox WHERE id = ?", [(id_,) for id_ in dropped])
+            for reason, n in withheld.items():
+                self._db.count("withheld", n)
+                self._db.count(f"withheld.{reason.value}", n)
+            sending = self._last.sending if again else self._disclose(events, body, now_ms)
+        self._last = Batch(events, body, sending, until_ms) if events else NOTHING
+        return self._last
+
+    def allowed(self, events: Iterable[Queued]) -> bool:
+        """Whether all of these may still leave."""
+        index, now_ms = self._register.index(), self._now_ms()
+        return all(self._refusal(event, index, now_ms) is None for event in events)
 
     def remove(self, events: Sequence[Queued], counter: str) -> None:
-        """These are done with; count them under a name."""
+        """These are done with; count them under a name. Of a batch the ledger says so too."""
         with self._db.transaction() as sql:
             sql.executemany("DELETE FROM outbox WHERE id = ?", [(event.id,) for event in events])
             self._db.count(counter, len(events))
             for grant_id, n in Counter(event.grant_id for event in events).items():
                 self._db.count(f"{counter}.{grant_id}", n)
+            if isinstance(events, Batch) and events.sending:
+                kind = "delivered" if counter == "cloud_events_sent" else "refused"
+                audit.append(self._db, self._now_ms(), kind, {"sending": events.sending, "events": len(events)})
+        self._last = NOTHING
+
+    def aborted(self, batch: Batch) -> None:
+        """It was ended while it was sent: some of it may have left."""
+        with self._db.transaction():
+            audit.append(self._db, self._now_ms(), "aborted", {"sending": batch.sending})
+        self._last = NOTHING
+
+    def _refusal(self, event: Queued, index: GrantIndex, now_ms: int) -> Reason | None:
+        """Why an event may not leave now; None if it may."""
+        grant = index.by_id.get(event.grant_id)
+        for at_ms in (event.first_ms, event.last_ms):
+            answer = decide(
+                Reading(event.device, event.category, at_ms, bool(event.is_event)),
+                self._recipient,
+                event.purpose,
+                () if grant is None else (grant,),
+                now_ms,
+            )
+            if not isinstance(answer, Share):
+                return answer.reason
+        # A change of how finely it may leave is another agreement.
+        return None if grant is not None and grant.granularity.value == event.granularity else Reason.NO_GRANT
+
+    def _disclose(self, events: Sequence[Queued], body: bytes, now_ms: int) -> int:
+        """Say in the ledger, and in the totals, that these leave. In a transaction; the number of the row."""
+        if not events:
+            return 0
+        totals: dict[tuple[str, str, int], list[int]] = {}
+        for event in events:
+            key = (event.grant_id, event.device, event.epoch)
+            total = totals.setdefault(key, [event.first_ms, event.last_ms, 0])
+            total[:] = min(total[0], event.first_ms), max(total[1], event.last_ms), total[2] + 1
+        self._db.connection.executemany(
+            "INSERT INTO disclosure (recipient, grant_id, device, epoch, first_ms, last_ms, events) "
+            "VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (recipient, grant_id, device, epoch) DO UPDATE SET "
+            "first_ms = min(first_ms, excluded.first_ms), last_ms = max(last_ms, excluded.last_ms), "
+            "events = events + excluded.events",
+            [(self._recipient, *key, *total) for key, total in totals.items()],
+        )
+        return audit.append(self._db, now_ms, "sending", told(self._sink, self._recipient, events, body)).n
 
     def put_readings(self, series: Series) -> None:
         """A run of readings, or an event."""
@@ -117,50 +162,50 @@ class Outbox:
                     "min": [channel.scaled(value) for value in series.lows],
                     "max": [channel.scaled(value) for value in series.highs],
                 }
-        event_id = self._names.event(
+        names = self._names.newest
+        event_id = names.event(
             series.grant.purpose, frame.device, frame.frame.boot, frame.seq, series.index, series.first_row
         )
         body = cloudevent.build(
             type_=cloudevent.EVENT if series.is_event else cloudevent.READINGS,
             event_id=event_id,
-            pseudonym=self._names.device(frame.device),
+            pseudonym=names.device(frame.device),
             subject=channel.name,
-            time_ms=series.time_ms,
+            time_ms=cloudevent.coarse(series.time_ms, series.step_ms),
             grant=series.grant,
             data=data,
         )
         self._insert(
-            event_id, series.grant.id, frame.device, channel.category, series.grant.purpose,
-            series.grant.granularity.value, int(series.is_event), series.time_ms, series.last_ms, body,
+            event_id, series.grant, frame.device, channel.category, names.epoch, int(series.is_event),
+            series.time_ms, series.last_ms, body,
         )  # fmt: skip
 
     def put_aggregate(self, bucket: Closed, grant: Grant) -> None:
         """A complete aggregate."""
-        event_id = self._names.event(
+        names = self._names.newest
+        event_id = names.event(
             "bucket", bucket.grant_id, bucket.device, bucket.channel, bucket.start_ms,
             bucket.unit, bucket.num, bucket.den,
         )  # fmt: skip
-        # An aggregate is asked about with the times of what is in it, so that a bucket in which the grant
-        # began or ends is not refused for the part that was never in it.
-        first_ms = max(bucket.start_ms, grant.start_ms)
-        last_ms = min(bucket.end_ms, grant.expiry_ms) - 1
+        # It is asked about with times that are in it: of hours of the day, a minute that lies in them.
+        first_ms, last_ms = bucket.start_ms, bucket.end_ms - 1
         if grant.hours is not None:
             first_ms = last_ms = _inside(grant.hours.contain, first_ms, last_ms)
         self._insert(
-            event_id, grant.id, bucket.device, bucket.category, bucket.purpose, bucket.granularity,
-            0, first_ms, last_ms, bucket.to_event(event_id, self._names, grant),
+            event_id, grant, bucket.device, bucket.category, names.epoch, 0, first_ms, last_ms,
+            bucket.to_event(event_id, names, grant),
         )  # fmt: skip
 
     def _insert(
-        self, event_id: str, grant_id: str, device: str, category: str, purpose: str, granularity: str,
-        is_event: int, first_ms: int, last_ms: int, body: str,
+        self, event_id: str, grant: Grant, device: str, category: str, epoch: int, is_event: int, first_ms: int,
+        last_ms: int, body: str,
     ) -> None:  # fmt: skip
         self._db.connection.execute(
-            "INSERT OR IGNORE INTO outbox (sink, event_id, grant_id, device, category, purpose, granularity, is_event, "
-            "first_ms, last_ms, body) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            "INSERT OR IGNORE INTO outbox (sink, event_id, grant_id, version, device, category, purpose, granularity, "
+            "is_event, first_ms, last_ms, epoch, body) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             (
-                self._sink, event_id, grant_id, device, category, purpose, granularity,
-                is_event, first_ms, last_ms, body,
+                self._sink, event_id, grant.id, grant.version, device, category, grant.purpose,
+                grant.granularity.value, is_event, first_ms, last_ms, epoch, body,
             ),
         )  # fmt: skip
 

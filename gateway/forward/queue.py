@@ -4,10 +4,12 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 
 from gateway.consent.decide import GrantIndex, Reason
-from gateway.consent.pseudonym import Pseudonyms
+from gateway.consent.names import Names
 from gateway.consent.register import Register
-from gateway.forward import buckets
-from gateway.forward.outbox import Outbox, Queued
+from gateway.forward import buckets, notices
+from gateway.forward.batch import Batch, Compose, Queued
+from gateway.forward.notices import Notice
+from gateway.forward.outbox import Outbox
 from gateway.forward.sharing import share
 from gateway.store.database import Database
 from gateway.store.reader import FrameReader, StoredFrame
@@ -19,6 +21,10 @@ __all__ = ["MAX_BATCH", "MAX_OUTBOX", "Queued", "SinkQueue"]
 MAX_OUTBOX = 5_000
 _FRAMES_A_FILL = 200
 MAX_BATCH = 500
+
+
+def _lines(events: Sequence[str]) -> bytes:
+    return "\n".join(events).encode()
 
 
 class SinkQueue:
@@ -39,8 +45,7 @@ class SinkQueue:
         self.recipient = recipient
         self._purposes = tuple(purposes)
         self._now_ms = now_ms
-        names = Pseudonyms(db.secret, recipient)
-        self._outbox = Outbox(db, register, name, recipient, names, now_ms)
+        self._outbox = Outbox(db, register, name, recipient, Names(db, recipient), now_ms)
         self._reader = FrameReader(db)
         # What is counted and not written yet, and how far behind the cursor the one on disk is.
         self._counted = db.counted_beside(name)
@@ -101,6 +106,7 @@ class SinkQueue:
         """Decide on what can be decided on between the cursor and a little further on: (how many frames, the new
         cursor, what was counted). In a transaction."""
         now_ms = self._now_ms()
+        self._outbox.refresh()
         new = self._reader.after(cursor, _FRAMES_A_FILL)
         parked = self._reader.parked(self.name, new.last, now_ms, _FRAMES_A_FILL)
         came = {frame.id for frame in new.frames} | set(new.unborn) | set(new.broken)
@@ -132,17 +138,42 @@ class SinkQueue:
         counted["frames_unreadable"] += len(new.broken) + len(parked.broken)
         return len(decided), upto, counted
 
-    def take(self, most: int = MAX_BATCH) -> list[Queued]:
-        """The next events to send. Each is asked about again, now: what may no longer leave is dropped here."""
-        return self._outbox.take(most)
+    def take(self, most: int = MAX_BATCH, compose: Compose = _lines) -> Batch:
+        """The next events to send, in the body that `compose` makes of them. Each is asked about again, now: what may
+        no longer leave is dropped here. That the rest is sent is in the ledger before this returns."""
+        return self._outbox.take(most, compose)
+
+    def allowed(self, batch: Batch) -> bool:
+        """Whether all of a batch may still leave."""
+        return self._now_ms() < batch.until_ms and self._outbox.allowed(batch)
+
+    def expired(self, batch: Batch) -> bool:
+        """Whether a grant in it is over by now. Needs no database."""
+        return self._now_ms() >= batch.until_ms
+
+    def aborted(self, batch: Batch) -> None:
+        """It was ended while it was sent: some of it may have left."""
+        self._outbox.aborted(batch)
 
     def delivered(self, events: Sequence[Queued]) -> None:
         """The sink has these for good."""
         self._outbox.remove(events, "cloud_events_sent")
 
-    def rejected(self, event: Queued) -> None:
-        """The sink will never take this one."""
-        self._outbox.remove([event], "events_rejected")
+    def rejected(self, events: Sequence[Queued]) -> None:
+        """The sink will never take these."""
+        self._outbox.remove(events, "events_rejected")
+
+    def notices(self) -> list[Notice]:
+        """What this sink's recipient is still to be asked to erase."""
+        return notices.waiting(self._db, self.name)
+
+    def notice_tried(self, notice: Notice) -> None:
+        """It was told, and no answer came."""
+        notices.tried(self._db, self.name, notice)
+
+    def notice_acked(self, notice: Notice) -> None:
+        """The recipient has it."""
+        notices.acked(self._db, self.name, notice, self._now_ms())
 
     def depth(self) -> int:
         """Events that wait to be sent."""
@@ -158,6 +189,7 @@ class SinkQueue:
         sql = self._db.connection
         if not sql.execute("SELECT 1 FROM bucket WHERE sink = ? LIMIT 1", (self.name,)).fetchone():
             return 0
+        self._outbox.refresh()
         with self._db.transaction():
             closed = buckets.take_closed(self._db, self.name, buckets.horizons(self._db, self.name), self._now_ms())
             index = self._register.index()
@@ -166,8 +198,13 @@ class SinkQueue:
                 # aggregate with the name of the first.
                 buckets.move_horizon(self._db, self.name, bucket.device_id, bucket.end_ms)
                 grant = index.by_id.get(bucket.grant_id)
-                if grant is not None and grant.revoked_ms is None:
-                    self._outbox.put_aggregate(bucket, grant)
+                if grant is None or grant.revoked_ms is not None or grant.paused_ms is not None:
+                    continue
+                if bucket.n < buckets.LEAST_READINGS or grant.granularity.value != bucket.granularity:
+                    self._db.count("withheld", bucket.n)
+                    self._db.count(f"withheld.{Reason.PARTIAL.value}", bucket.n)
+                    continue
+                self._outbox.put_aggregate(bucket, grant)
         return len(closed)
 
 
@@ -202,7 +239,10 @@ class _Fill:
                 self.enqueued += 1
             else:
                 until_ms = self._until_ms.get(frame.device_id, 0)
-                self._counted["late"] += buckets.add(self._db, self._sink, series, until_ms, self._now_ms)
+                added = buckets.add(self._db, self._sink, series, until_ms, self._now_ms)
+                self._counted["late"] += added.late
+                self._withheld[Reason.PARTIAL] += added.partial
+                self._counted["granted"] -= added.partial
             self._counted["granted"] += len(series.values)
         # Events are sealed at once and overtake the rows before them, so only series move the horizon; and never past
         # now, or a board whose clock once was wrong would close every bucket to come.

@@ -3,13 +3,12 @@
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 
-from gateway.consent.decide import GrantIndex, Reading, Reason, Share, decide, nearest
+from gateway.consent.decide import GrantIndex, Ranked, Reason, Share, Withhold, decide_runs, decide_whole, nearest
 from gateway.consent.grants import Grant
 from gateway.store.reader import StoredFrame
 from gateway.wire.birth import Channel, ValueKind
-
-_MINUTE_MS = 60_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,74 +77,77 @@ def share(
     """What of a frame may leave to a recipient, for each purpose; a reading that may leave for none is counted in
     `withheld`, with the reason that came nearest to a yes. (Of a thinned frame, a row counts as one.)"""
     start_ms = 0 if frame.time_ms is None else frame.time_ms
-    lasts_ms = frame.frame.step_ms - frame.frame.step_ms // frame.frame.each
     for source in _sources(frame, start_ms):
-        channel = source.channel
         asked = [
             (purpose, candidates)
             for purpose in purposes
-            if (candidates := grants.candidates(recipient, purpose, channel.category, frame.device))
+            if (candidates := grants.candidates(recipient, purpose, source.channel.category, frame.device))
         ]
         if not asked:
             withheld[Reason.NO_GRANT] += len(source.rows)
             continue
-        runs: dict[str, Series] = {}
-        for row in source.rows:
-            readings = [
-                Reading(frame.device, channel.category, at_ms, source.is_event)
-                for at_ms in ([None] if frame.time_ms is None else _moments(row.time_ms, lasts_ms))
-            ]
-            refusals: list[Reason] = []
-            for purpose, candidates in asked:
-                answer = _decided(readings, recipient, purpose, candidates, now_ms)
-                if not isinstance(answer, Grant):
-                    refusals.append(answer)
-                    continue
-                run = runs.get(purpose)
-                if run is None or not run.goes_on(row.row, answer):
-                    if run is not None:
-                        yield run
-                    step_ms = 0 if source.is_event else frame.frame.step_ms
-                    run = runs[purpose] = Series(
-                        frame, source.index, channel, answer, row.row, row.time_ms, step_ms, frame.label,
-                        source.is_event,
-                    )  # fmt: skip
-                run.values.append(row.value)
-                if frame.frame.each > 1:
-                    run.lows.append(row.low)
-                    run.highs.append(row.high)
-            if len(refusals) == len(asked):
-                withheld[nearest(refusals)] += 1
-        yield from runs.values()
+        refused = []
+        for purpose, candidates in asked:
+            runs = _runs(frame, source, recipient, purpose, candidates, now_ms)
+            for start, stop, answer in runs:
+                if isinstance(answer, Share):
+                    yield from _series(frame, source, source.rows[start:stop], answer.grant)
+            refused.append([(start, stop, a.reason) for start, stop, a in runs if isinstance(a, Withhold)])
+        _count_refused(refused, withheld)
 
 
-def _decided(
-    readings: Sequence[Reading], recipient: str, purpose: str, candidates: Sequence[Grant], now_ms: int
-) -> Grant | Reason:
-    """The grant under which all of these may leave (what was made into one row cannot be taken apart), or why not."""
-    if len(readings) > 1:
-        fitting = [
-            g for g in candidates if all(_allows(g, reading, recipient, purpose, now_ms) for reading in readings)
-        ]
-        if not fitting:
-            answers = (decide(reading, recipient, purpose, candidates, now_ms) for reading in readings)
-            return next((a.reason for a in answers if not isinstance(a, Share)), Reason.NO_GRANT)
-        candidates = fitting
-    answer = decide(readings[0], recipient, purpose, candidates, now_ms)
-    return answer.grant if isinstance(answer, Share) else answer.reason
+def _runs(
+    frame: StoredFrame, source: _Source, recipient: str, purpose: str, candidates: Ranked, now_ms: int
+) -> list[tuple[int, int, Share | Withhold]]:
+    """The answers for a channel's rows, as (start, stop, answer) over them."""
+    category, is_event = source.channel.category, source.is_event
+    about = (recipient, purpose, candidates, now_ms)
+    lasts_ms = frame.frame.step_ms - frame.frame.step_ms // frame.frame.each
+    if frame.time_ms is None:
+        answer = decide_whole(frame.device, category, None, None, *about, is_event=is_event)
+        return [(0, len(source.rows), answer)]
+    if not lasts_ms or not source.rows:
+        times = [row.time_ms for row in source.rows]
+        return list(decide_runs(frame.device, category, times, *about, is_event=is_event))
+    # What was made into one row cannot be taken apart.
+    runs: list[tuple[int, int, Share | Withhold]] = []
+    for i, row in enumerate(source.rows):
+        last_ms = row.time_ms + lasts_ms
+        answer = decide_whole(frame.device, category, row.time_ms, last_ms, *about, is_event=is_event)
+        if runs and runs[-1][2] == answer:
+            runs[-1] = (runs[-1][0], i + 1, answer)
+        else:
+            runs.append((i, i + 1, answer))
+    return runs
 
 
-def _allows(grant: Grant, reading: Reading, recipient: str, purpose: str, now_ms: int) -> bool:
-    return isinstance(decide(reading, recipient, purpose, (grant,), now_ms), Share)
+def _series(frame: StoredFrame, source: _Source, rows: Sequence[_Row], grant: Grant) -> Iterator[Series]:
+    """The rows as series: without a missing reading in between, and each event alone."""
+    run: Series | None = None
+    for row in rows:
+        if run is None or not run.goes_on(row.row, grant):
+            if run is not None:
+                yield run
+            step_ms = 0 if source.is_event else frame.frame.step_ms
+            run = Series(
+                frame, source.index, source.channel, grant, row.row, row.time_ms, step_ms, frame.label,
+                source.is_event,
+            )  # fmt: skip
+        run.values.append(row.value)
+        if frame.frame.each > 1:
+            run.lows.append(row.low)
+            run.highs.append(row.high)
+    if run is not None:
+        yield run
 
 
-def _moments(time_ms: int, lasts_ms: int) -> Iterator[int]:
-    """When the readings in a row were taken: its first, its last, and a moment of each minute between."""
-    yield time_ms
-    if lasts_ms:
-        # A day holds every minute that a grant's hours can name.
-        yield from range(time_ms + _MINUTE_MS, time_ms + min(lasts_ms, 86_400_000), _MINUTE_MS)
-        yield time_ms + lasts_ms
+def _count_refused(refused: Sequence[Sequence[tuple[int, int, Reason]]], withheld: Counter[Reason]) -> None:
+    """Count the rows that every purpose refused. `refused`: of each purpose (start, stop, reason)."""
+    edges = sorted({edge for runs in refused for start, stop, _ in runs for edge in (start, stop)})
+    for start, stop in pairwise(edges):
+        reasons = [next((reason for a, b, reason in runs if a <= start < b), None) for runs in refused]
+        if None not in reasons:
+            withheld[nearest(reason for reason in reasons if reason is not None)] += stop - start
 
 
 def _sources(frame: StoredFrame, start_ms: int) -> Iterable[_Source]:

@@ -24,7 +24,7 @@ def test_they_equal_a_straightforward_computation(household: Any, board: Any, gr
     rng = random.Random(granularity.value)
     queue, grant = (
         household.queue(),
-        household.grant(granularity=granularity, expiry_ms=household.now_ms + 20 * DAY_MS),
+        household.grant(granularity=granularity, since_ms=0, expiry_ms=household.now_ms + 40 * DAY_MS),
     )
     expected: dict[int, list[int]] = defaultdict(list)
     household.receive(board.birth())
@@ -58,7 +58,7 @@ def test_they_equal_a_straightforward_computation(household: Any, board: Any, gr
 
 def test_an_aggregate_is_sent_when_the_boards_rows_have_passed_its_end_and_not_before(household: Any, board: Any):
     queue = household.queue()
-    household.grant(granularity=Granularity.QUARTER_HOUR)
+    household.grant(granularity=Granularity.QUARTER_HOUR, since_ms=0)
     household.receive(board.birth())
     for seq in range(1, 4):  # 20:26:40 to 20:29:40
         household.receive(minute(household, board, seq))
@@ -71,7 +71,7 @@ def test_an_aggregate_is_sent_when_the_boards_rows_have_passed_its_end_and_not_b
 
 def test_an_event_does_not_close_an_aggregate_before_the_rows_that_it_overtook(household: Any, board: Any):
     queue = household.queue()
-    household.grant(granularity=Granularity.QUARTER_HOUR)
+    household.grant(granularity=Granularity.QUARTER_HOUR, since_ms=0)
     household.receive(board.birth(), minute(household, board, 1))
     frame = minute(household, board, 3)
     household.now_ms += 600_000
@@ -84,7 +84,7 @@ def test_an_event_does_not_close_an_aggregate_before_the_rows_that_it_overtook(h
 
 def test_a_silent_boards_aggregate_is_sent_after_the_grace(household: Any, board: Any):
     queue = household.queue()
-    household.grant(granularity=Granularity.QUARTER_HOUR)
+    household.grant(granularity=Granularity.QUARTER_HOUR, since_ms=0)
     household.receive(board.birth(), minute(household, board, 1))
     fill(queue)
     end_ms = household.now_ms - household.now_ms % QUARTER_MS + QUARTER_MS
@@ -96,7 +96,7 @@ def test_a_silent_boards_aggregate_is_sent_after_the_grace(household: Any, board
 
 def test_an_outage_longer_than_the_grace_is_aggregated_whole_when_the_board_is_back(household: Any, board: Any):
     queue = household.queue()
-    household.grant(granularity=Granularity.QUARTER_HOUR)
+    household.grant(granularity=Granularity.QUARTER_HOUR, since_ms=0)
     household.now_ms += QUARTER_MS - household.now_ms % QUARTER_MS
     household.receive(board.birth())
     kept = [minute(household, board, seq) for seq in range(1, 181)]  # three hours without a link
@@ -116,7 +116,7 @@ def test_what_comes_after_an_aggregate_was_sent_is_late_and_never_a_second_aggre
     household: Any, board: Any
 ):
     queue = household.queue()
-    household.grant(granularity=Granularity.QUARTER_HOUR)
+    household.grant(granularity=Granularity.QUARTER_HOUR, since_ms=0)
     household.receive(board.birth(), minute(household, board, 1))
     waiting = minute(household, board, 2)  # the link goes down before this one
     fill(queue)
@@ -131,7 +131,7 @@ def test_what_comes_after_an_aggregate_was_sent_is_late_and_never_a_second_aggre
 
 def test_a_clock_that_runs_ahead_does_not_close_every_aggregate_to_come(household: Any, board: Any):
     queue = household.queue()
-    household.grant(granularity=Granularity.QUARTER_HOUR)
+    household.grant(granularity=Granularity.QUARTER_HOUR, since_ms=0)
     ahead = board.rows(1, [[320, 0, 0]] * 6, time_s=household.now_ms // 1000 + 10**7, uptime_ms=0)
     household.receive(board.birth(), board.birth(boot=2), ahead)
     fill(queue)
@@ -142,7 +142,7 @@ def test_a_clock_that_runs_ahead_does_not_close_every_aggregate_to_come(househol
 
 def test_a_scale_that_changes_with_a_new_boot_is_not_mixed_with_the_old(household: Any, board: Any):
     queue = household.queue()
-    household.grant(granularity=Granularity.QUARTER_HOUR)
+    household.grant(granularity=Granularity.QUARTER_HOUR, since_ms=0)
     finer = [["fridge_temp", "Cel", 1, 100, 0, "temperature"], *board.channels[1:]]
     household.receive(board.birth(boot=1), board.birth(boot=2, channels=finer))
     household.receive(board.rows(1, [[80, 0, 0]] * 3, **at(household)))
@@ -169,7 +169,7 @@ def test_an_aggregate_is_labelled_by_the_less_certain_time_in_it(household: Any,
 
 def test_hours_that_cut_an_aggregate_leave_the_rest_out_and_it_is_sent(household: Any, board: Any):
     queue = household.queue()
-    household.grant(granularity=Granularity.HOUR, hours=Hours(20 * 60 + 28, 20 * 60 + 29, "UTC"))
+    household.grant(granularity=Granularity.HOUR, since_ms=0, hours=Hours(20 * 60 + 28, 20 * 60 + 29, "UTC"))
     household.receive(board.birth(), *[minute(household, board, seq) for seq in range(1, 6)])
     fill(queue)
     household.now_ms += GRACE_MS + HOUR_MS
@@ -179,7 +179,7 @@ def test_hours_that_cut_an_aggregate_leave_the_rest_out_and_it_is_sent(household
 
 def test_the_mean_of_many_large_values_is_exact(household: Any, board: Any):
     queue = household.queue()
-    household.grant(category="stock", granularity=Granularity.DAY)
+    household.grant(category="stock", granularity=Granularity.DAY, since_ms=0)
     household.receive(board.birth())
     for seq in range(1, 60):
         head = at(household)

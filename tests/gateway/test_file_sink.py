@@ -18,7 +18,7 @@ from gateway.forward.sink import Retry
 
 
 def send(sink: FileSink, events: list[str]) -> None:
-    asyncio.run(sink.send(events))
+    asyncio.run(sink.send(sink.compose(events)))
 
 
 def event(n: int, size: int = 40) -> str:
@@ -104,9 +104,9 @@ def test_a_real_limit_on_the_files_size_leaves_no_half_line(tmp_path: Path):
         "signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
         "resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))\n"
         "sink = FileSink(Path(sys.argv[1]))\n"
-        "asyncio.run(sink.send(['x' * 599]))\n"
+        "asyncio.run(sink.send(sink.compose(['x' * 599])))\n"
         "try:\n"
-        "    asyncio.run(sink.send(['y' * 99] * 9))\n"
+        "    asyncio.run(sink.send(sink.compose(['y' * 99] * 9)))\n"
         "except Retry as why:\n"
         "    print(why)\n"
     )

@@ -30,6 +30,7 @@ class FakeSink:
 
     def __init__(self) -> None:
         self.got: list[str] = []
+        self.notices: list[str] = []
         self.tried: list[list[str]] = []
         self.answers: list[Exception] = []
         self.refuses: Callable[[str], bool] = lambda _: False
@@ -37,8 +38,12 @@ class FakeSink:
         self.arrived = asyncio.Event()
         self.closed = False
 
-    async def send(self, events: Sequence[str]) -> None:
-        self.tried.append(list(events))
+    def compose(self, events: Sequence[str]) -> bytes:
+        return "\n".join(events).encode()
+
+    async def send(self, body: bytes) -> None:
+        events = body.decode().split("\n")
+        self.tried.append(events)
         await asyncio.sleep(0)
         self.before_answer()
         if self.answers:
@@ -47,6 +52,12 @@ class FakeSink:
             raise Rejected("status 422")
         self.got += events
         self.arrived.set()
+
+    async def notify(self, notice: str) -> None:
+        self.notices.append(notice)
+
+    async def abort(self) -> None:
+        pass
 
     async def close(self) -> None:
         self.closed = True

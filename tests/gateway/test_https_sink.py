@@ -91,7 +91,7 @@ async def sink(cloud: Cloud) -> AsyncIterator[HttpsSink]:
 
 async def refusal(sink: HttpsSink) -> Retry:
     with pytest.raises(Retry) as why:
-        await sink.send(EVENTS)
+        await sink.send(sink.compose(EVENTS))
     return why.value
 
 
@@ -100,7 +100,7 @@ pytestmark = pytest.mark.asyncio
 
 class TestRequest:
     async def test_a_batch_is_a_gzipped_array_of_the_events_as_they_are(self, cloud: Cloud, sink: HttpsSink):
-        await sink.send(EVENTS)
+        await sink.send(sink.compose(EVENTS))
         (got,) = cloud.requests
         assert gzip.decompress(got.body).decode() == "[" + ",".join(EVENTS) + "]"
         assert json.loads(gzip.decompress(got.body))[1]["id"] == "ü"
@@ -111,7 +111,7 @@ class TestRequest:
 
     async def test_no_token_no_header(self, cloud: Cloud):
         sink = HttpsSink(f"http://127.0.0.1:{cloud.port}/")
-        await sink.send(EVENTS)
+        await sink.send(sink.compose(EVENTS))
         await sink.close()
         assert "Authorization" not in cloud.requests[0].headers
 
@@ -120,16 +120,16 @@ class TestRequest:
         await refusal(sink)
         await asyncio.sleep(1.1)  # gzip may write the second into its header
         cloud.status = 200
-        await sink.send(EVENTS)
+        await sink.send(sink.compose(EVENTS))
         again = HttpsSink(sink.url)
-        await again.send(EVENTS)
+        await again.send(again.compose(EVENTS))
         await again.close()
         assert len({got.body for got in cloud.requests}) == 1
 
     async def test_nothing_of_the_receiver_is_kept_and_sent_back(self, cloud: Cloud, sink: HttpsSink):
         cloud.headers = {"Set-Cookie": "household=17; Path=/"}
-        await sink.send(EVENTS)
-        await sink.send(EVENTS)
+        await sink.send(sink.compose(EVENTS))
+        await sink.send(sink.compose(EVENTS))
         assert "Cookie" not in cloud.requests[1].headers
 
     async def test_the_token_is_not_in_what_is_told(self, cloud: Cloud, sink: HttpsSink):
@@ -141,13 +141,13 @@ class TestAnswers:
     @pytest.mark.parametrize("status", [200, 201, 202, 204])
     async def test_any_2xx_is_stored(self, cloud: Cloud, sink: HttpsSink, status: int):
         cloud.status = status
-        await sink.send(EVENTS)
+        await sink.send(sink.compose(EVENTS))
 
     @pytest.mark.parametrize("status", [400, 413, 415, 422])
     async def test_a_body_at_fault_is_rejected(self, cloud: Cloud, sink: HttpsSink, status: int):
         cloud.status = status
         with pytest.raises(Rejected, match=str(status)):
-            await sink.send(EVENTS)
+            await sink.send(sink.compose(EVENTS))
 
     @pytest.mark.parametrize(
         ("status", "hint"),
@@ -196,7 +196,7 @@ class TestAnswers:
         cloud.answer = break_off
         assert "cannot be reached" in str(await refusal(sink))
         cloud.answer = None
-        await sink.send(EVENTS)
+        await sink.send(sink.compose(EVENTS))
 
     async def test_an_answer_that_never_comes_ends(self, cloud: Cloud, monkeypatch: pytest.MonkeyPatch):
         async def wait(_: web.Request) -> web.StreamResponse:
@@ -223,7 +223,7 @@ class TestAnswers:
                 written += 65_536
 
         cloud.answer = endless
-        await sink.send(EVENTS)
+        await sink.send(sink.compose(EVENTS))
         await sink.close()
         await asyncio.sleep(0.1)
         assert written < 50_000_000
@@ -299,7 +299,7 @@ class TestTls:
         cloud = await self.serve(authority, ask=True)
         certificate, key = authority.issue("household", ExtendedKeyUsageOID.CLIENT_AUTH)
         sink = HttpsSink(f"https://127.0.0.1:{cloud.port}/", tls=client_tls(authority.file, certificate, key))
-        await sink.send(EVENTS)
+        await sink.send(sink.compose(EVENTS))
         await sink.close()
         await cloud.stop()
         assert cloud.requests[0].client == "household"

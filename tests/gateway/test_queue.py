@@ -103,6 +103,7 @@ class TestWhatLeaves:
                 "subject": "fridge_temp",
                 "datacontenttype": "application/json",
                 "consentgrant": grant.id,
+                "consentversion": 1,
                 "consentpurpose": "product-improvement",
                 "consentgranularity": "raw",
                 "consentexpiry": "2027-05-28T20:26:40Z",
@@ -124,7 +125,7 @@ class TestWhatLeaves:
         sent = filled(queue)
         assert [(e["type"], e["time"], e["data"]["value"]) for e in sent] == [
             ("io.hearthgate.event.v1", "2026-05-28T20:26:40Z", 1),
-            ("io.hearthgate.event.v1", "2026-05-28T20:26:41.500Z", 0),
+            ("io.hearthgate.event.v1", "2026-05-28T20:26:40Z", 0),
         ]
         assert len({e["id"] for e in sent}) == 2
 

@@ -48,7 +48,7 @@ def test_what_is_queued_is_dropped_when_its_grant_has_expired(household: Any, bo
 
 
 def test_a_half_filled_aggregate_is_dropped_when_its_grant_is_revoked(household: Any, board: Any):
-    queue, grant = household.queue(), household.grant(granularity=Granularity.HOUR)
+    queue, grant = household.queue(), household.grant(granularity=Granularity.HOUR, since_ms=0)
     household.receive(board.birth(), *[minute(household, board, seq) for seq in range(1, 5)])
     fill(queue)
     assert household.count("bucket") == 1

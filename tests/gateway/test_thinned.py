@@ -52,7 +52,7 @@ def test_raw_sharing_tells_lowest_mean_and_highest_of_each_row(household: Any, b
 
 def test_an_aggregate_takes_all_that_a_row_stands_for(household: Any, board: Any):
     queue = household.queue()
-    household.grant(granularity=Granularity.HOUR)
+    household.grant(granularity=Granularity.HOUR, since_ms=0)
     household.receive(board.birth())
     whole = [[320 + i, 0, 1800] for i in range(6)]
     head = {"time_s": household.now_ms // 1000, "uptime_ms": household.now_ms - 1_779_999_000_000}
@@ -78,7 +78,7 @@ def test_a_row_that_reaches_out_of_what_is_granted_stays_at_home_whole(household
     household.now_ms += 270_000
     household.receive(board.birth(), thinned(board, 1, [ROW] * 5, 6, **head))
     (sent,) = filled(queue)
-    assert (sent["time"], sent["data"]["values"]) == ("2026-05-28T20:27:40Z", [20])
+    assert (sent["time"], sent["data"]["values"]) == ("2026-05-28T20:27:00Z", [20])
     counters = household.db.counters()
     assert (counters["withheld.before_grant"], counters["withheld.outside_hours"]) == (1, 3)
 
@@ -95,7 +95,7 @@ def test_hours_within_a_long_row_count_too(household: Any, board: Any):
 def test_another_grant_that_covers_the_whole_row_may_let_it_out(household: Any, board: Any):
     queue = household.queue()
     raw = household.grant(hours=Hours(20 * 60, 20 * 60 + 27, "UTC"))
-    hourly = household.grant(granularity=Granularity.HOUR)
+    hourly = household.grant(granularity=Granularity.HOUR, since_ms=0)
     household.receive(board.birth(), said(household, board, 1, [ROW, ROW]))
     assert [e["consentgrant"] for e in filled(queue)] == []
     household.now_ms += GRACE_MS + HOUR_MS
