@@ -10,13 +10,17 @@ import sqlite3
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from gateway.consent import register
+from gateway.consent import household_people, register
 from gateway.consent.grants import Grant, GrantError
+from gateway.consent.people import Person, Role
+from gateway.consent.vocabulary import WORD
 from gateway.errors import HearthgateError
 from gateway.store.database import Database
 from gateway.wire.topics import DEVICE
 
-FORMAT = "hearthgate-household-1"
+FORMAT = "hearthgate-household-2"
+_EARLIER = "hearthgate-household-1"  # without people, versions, pauses and new names
+_STATE = ("revoked_ms", "paused_ms", "resumed_ms")
 _SECRET_BYTES = 32
 
 
@@ -64,12 +68,20 @@ def export(db: Database) -> str:
     members = db.connection.execute(
         "SELECT device, name, hex(key), enrolled_ms, revoked_ms, command_counter FROM device ORDER BY device"
     )
-    grants = [json.loads(grant.to_json()) | {"revoked_ms": grant.revoked_ms} for grant in register.grants(db)]
+    grants = [
+        [
+            json.loads(version.to_json()) | {name: getattr(version, name) for name in _STATE}
+            for version in register.versions(db, grant.id)
+        ]
+        for grant in register.grants(db)
+    ]
     household = {
         "format": FORMAT,
         "secret": db.secret.hex(),
         "devices": [asdict(Member(*row)) for row in members],
         "grants": grants,
+        "people": {somebody.name: somebody.role.value for somebody in household_people.people(db)},
+        "pseudonyms": dict(db.connection.execute("SELECT recipient, epoch FROM pseudonym ORDER BY recipient")),
     }
     return json.dumps(household, indent=1, ensure_ascii=False) + "\n"
 
@@ -78,15 +90,15 @@ def take_in(db: Database, text: str, now_ms: int) -> TakenIn:
     """Become the household of an exported file, or, where this is it already, add what is new. Raises HouseholdError.
 
     Nothing is taken away: a device that is known keeps its name and key, and a counter only grows. What is revoked on
-    either side is revoked here.
+    either side is revoked here, and what rests on either side rests here; a grant's later version wins.
     """
-    secret, members, grants = _read(text)
+    said = _read(text)
     with db.transaction() as sql:
-        if secret != db.secret:
+        if said.secret != db.secret:
             _must_be_empty(sql)
-            sql.execute("UPDATE meta SET value = ? WHERE name = 'household_secret'", (secret,))
+            sql.execute("UPDATE meta SET value = ? WHERE name = 'household_secret'", (said.secret,))
         before = sql.total_changes
-        for member in members:
+        for member in said.members:
             sql.execute(
                 "INSERT OR IGNORE INTO device (device, name, key, enrolled_ms, revoked_ms, command_counter) "
                 "VALUES (?, ?, ?, ?, ?, ?)",
@@ -94,26 +106,23 @@ def take_in(db: Database, text: str, now_ms: int) -> TakenIn:
                  member.command_counter),
             )  # fmt: skip
         devices = sql.total_changes - before
-        for member in members:
+        for member in said.members:
             sql.execute(
                 "UPDATE device SET revoked_ms = coalesce(revoked_ms, ?), "
                 "command_counter = max(command_counter, ?) WHERE device = ?",
                 (member.revoked_ms, member.command_counter, member.device),
             )
-        before = sql.total_changes
-        for grant in grants:
+        for recipient, epoch in said.epochs.items():
             sql.execute(
-                "INSERT OR IGNORE INTO consent_grant (id, record, created_ms, revoked_ms) VALUES (?, ?, ?, ?)",
-                (grant.id, grant.to_json(), grant.created_ms, grant.revoked_ms),
+                "INSERT INTO pseudonym VALUES (?, ?) ON CONFLICT (recipient) "
+                "DO UPDATE SET epoch = max(epoch, excluded.epoch)",
+                (recipient, epoch),
             )
-        added = sql.total_changes - before
         db.revise("devices")
         db.revise("grants")
-    held = {grant.id for grant in register.grants(db) if grant.revoked_ms is None}
-    for grant in grants:
-        if grant.revoked_ms is not None and grant.id in held:
-            register.take_back(db, grant.id, now_ms)
-    return TakenIn(devices, added)
+    for somebody in said.people:
+        household_people.put(db, somebody, now_ms)
+    return TakenIn(devices, sum(register.take_in(db, versions, now_ms) for versions in said.grants))
 
 
 def _must_be_empty(sql: sqlite3.Connection) -> None:
@@ -125,31 +134,54 @@ def _must_be_empty(sql: sqlite3.Connection) -> None:
             )
 
 
-def _read(text: str) -> tuple[bytes, list[Member], list[Grant]]:
+@dataclass(frozen=True, slots=True)
+class _Said:
+    """What a file says."""
+
+    secret: bytes
+    members: list[Member]
+    grants: list[list[Grant]]
+    people: list[Person]
+    epochs: dict[str, int]
+
+
+def _read(text: str) -> _Said:
     try:
         household: dict[str, Any] = json.loads(text)
         json.dumps(household, ensure_ascii=False).encode()  # half a surrogate pair is no text, and cannot be kept
         secret = _secret(household["format"], bytes.fromhex(household["secret"]))
         members = [Member(**member) for member in household["devices"]]
-        grants = [
-            Grant.from_json(json.dumps({k: v for k, v in grant.items() if k != "revoked_ms"}), grant["revoked_ms"])
-            for grant in household["grants"]
-        ]
-        for grant in grants:
-            _check_times(grant)
+        listed = household["grants"]
+        if household["format"] == _EARLIER:
+            listed = [[grant | {"paused_ms": None, "resumed_ms": None}] for grant in listed]
+        grants = [[_grant(version) for version in versions] for versions in listed]
+        for versions in grants:
+            if not versions or len({version.id for version in versions}) != 1:
+                raise ValueError("a grant needs its versions, all of one id")  # noqa: TRY301 - told like the others
+        people = [Person(name, Role(role)) for name, role in household.get("people", {}).items()]
+        epochs = household.get("pseudonyms", {})
+        if not all(WORD.fullmatch(recipient) and _whole(epoch) for recipient, epoch in epochs.items()):
+            raise ValueError("pseudonyms are a recipient and a whole number each")  # noqa: TRY301 - told like the others
     except (KeyError, TypeError, ValueError, AttributeError, RecursionError, GrantError) as why:
         raise HouseholdError(f"not a household file: {why}. `hearthgate household export` writes one.") from why
-    return secret, members, grants
+    return _Said(secret, members, grants, people, epochs)
 
 
-def _check_times(grant: Grant) -> None:
-    moments = [grant.created_ms, 0 if grant.revoked_ms is None else grant.revoked_ms]
-    if not all(type(n) is int and 0 <= n < 2**63 for n in moments):
+def _grant(said: dict[str, Any]) -> Grant:
+    record = json.dumps({name: value for name, value in said.items() if name not in _STATE})
+    grant = Grant.from_json(record, *(said[name] for name in _STATE))
+    moments = (grant.created_ms, *(getattr(grant, name) for name in _STATE))
+    if not all(moment is None or _whole(moment) for moment in moments):
         raise ValueError(f"grant {grant.id} needs whole numbers for its times")
+    return grant
+
+
+def _whole(n: object) -> bool:
+    return type(n) is int and 0 <= n < 2**63
 
 
 def _secret(form: str, secret: bytes) -> bytes:
-    if form != FORMAT:
+    if form not in (FORMAT, _EARLIER):
         raise ValueError(f"its format is {form!r:.40}; this Hearthgate reads {FORMAT}")
     if len(secret) != _SECRET_BYTES:
         raise ValueError(f"its secret has {len(secret)} bytes, not {_SECRET_BYTES}")

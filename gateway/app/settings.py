@@ -8,11 +8,12 @@ from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator, model_validator
+from pydantic_core import PydanticCustomError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 from pydantic_settings import SettingsError as UnreadableVariable
 
-from gateway.consent.vocabulary import PURPOSES, Vocabulary
+from gateway.consent.vocabulary import Vocabulary, VocabularyError
 from gateway.errors import HearthgateError
 
 DEFAULT_PATH = Path("hearthgate.toml")
@@ -90,8 +91,11 @@ class SinkSettings(_Section):
     name: Word
     kind: Literal["https", "file"]
     recipient: Word
-    purposes: tuple[str, ...] = tuple(PURPOSES)
+    purposes: tuple[str, ...] = Field((), description="what it takes data for; by default every purpose that there is")
     url: str | None = None
+    erasure_url: str | None = Field(
+        None, description='where requests to erase go; by default the url with "erasures" as its last part'
+    )
     token_file: Path | None = None
     ca: Path | None = None
     certificate: Path | None = None
@@ -100,24 +104,17 @@ class SinkSettings(_Section):
     max_mb: int = Field(64, ge=1, le=10_000)
     keep: int = Field(10, ge=1, le=1000)
 
-    @field_validator("purposes")
-    @classmethod
-    def _known(cls, purposes: tuple[str, ...]) -> tuple[str, ...]:
-        for purpose in purposes:
-            if purpose not in PURPOSES:
-                raise ValueError(f"{purpose!r} is not a purpose; the purposes are {', '.join(PURPOSES)}")
-        return purposes
-
     @model_validator(mode="after")
     def _complete(self) -> "SinkSettings":
         if self.kind == "https":
             if not self.url:
                 raise ValueError('a sink of kind "https" needs a url')
             # Readings of a household do not go over an open network in plain text; loopback is for tests and the demo.
-            parts = urlsplit(self.url)
-            here = parts.scheme == "http" and parts.hostname in ("127.0.0.1", "localhost", "::1")
-            if not parts.hostname or not (here or parts.scheme == "https"):
-                raise ValueError("url must begin with https:// (http:// only to this machine)")
+            for name, url in (("url", self.url), ("erasure_url", self.erasure_url or self.url)):
+                parts = urlsplit(url)
+                here = parts.scheme == "http" and parts.hostname in ("127.0.0.1", "localhost", "::1")
+                if not parts.hostname or not (here or parts.scheme == "https"):
+                    raise ValueError(f"{name} must begin with https:// (http:// only to this machine)")
         elif not self.path:
             raise ValueError('a sink of kind "file" needs a path')
         if (self.certificate is None) != (self.key is None):
@@ -135,6 +132,11 @@ class Settings(BaseSettings):
     broker: Broker = Broker()
     console: Console = Console()
     log: Log = Log()
+    own_words: dict[str, Any] = Field(
+        {},
+        alias="vocabulary",
+        description="recipients, purposes, categories and granularities beside the standard ones",
+    )
     sinks: tuple[SinkSettings, ...] = ()
 
     @field_validator("timezone")
@@ -146,6 +148,31 @@ class Settings(BaseSettings):
             raise ValueError(f"{name!r:.80} is not a time zone; for example Europe/Berlin") from None
         return name
 
+    @field_validator("own_words")
+    @classmethod
+    def _words(cls, tables: dict[str, Any]) -> dict[str, Any]:
+        try:
+            Vocabulary.standard().extended(tables)
+        except VocabularyError as why:
+            named = str(why).partition(" ")[0].rstrip(":").split(".")
+            raise _at(named[1:3] if named[0] == "vocabulary" else [], str(why)) from why
+        return tables
+
+    @field_validator("sinks")
+    @classmethod
+    def _known_purposes(cls, sinks: tuple[SinkSettings, ...], info: ValidationInfo) -> tuple[SinkSettings, ...]:
+        if "own_words" not in info.data:  # what is wrong with those is told already
+            return sinks
+        purposes = tuple(Vocabulary.standard().extended(info.data["own_words"]).purposes)
+        for number, sink in enumerate(sinks):
+            if unknown := [purpose for purpose in sink.purposes if purpose not in purposes]:
+                raise _at(
+                    [number, "purposes"],
+                    f"{unknown[0]!r} is not a purpose; the purposes are {', '.join(purposes)}; "
+                    "[vocabulary.purposes] can add one",
+                )
+        return tuple(sink.model_copy(update={"purposes": sink.purposes or purposes}) for sink in sinks)
+
     @model_validator(mode="after")
     def _distinct(self) -> "Settings":
         names = [sink.name for sink in self.sinks]
@@ -155,8 +182,9 @@ class Settings(BaseSettings):
         return self
 
     def vocabulary(self, *more: str) -> Vocabulary:
-        """The words that a grant may use: the standard ones, and `more` recipients beside those of the sinks."""
-        known = Vocabulary.standard()
+        """The words that a grant may use: the standard ones, those of the settings, and `more` recipients beside those
+        of the sinks."""
+        known = Vocabulary.standard().extended(self.own_words)
         own = {*(sink.recipient for sink in self.sinks), *more} - set(known.recipients)
         return known.extended({"recipients": dict.fromkeys(sorted(own), "a recipient that the settings name")})
 
@@ -199,8 +227,13 @@ def load(path: Path | None = None) -> Settings:
         raise SettingsError("\n".join(_explain(path, text, error) for error in why.errors())) from why
 
 
+def _at(where: list[Any], text: str) -> PydanticCustomError:
+    """An error of a value that lies deeper than the field that was checked."""
+    return PydanticCustomError("deeper", "{text}", {"text": text, "where": where})
+
+
 def _explain(path: Path | None, text: str, error: Any) -> str:
-    where = [part for part in error["loc"] if part not in ("https", "file")]
+    where = [part for part in error["loc"] if part not in ("https", "file")] + error.get("ctx", {}).get("where", [])
     key = ".".join(str(part) for part in where) or "settings"
     message = error["msg"].removeprefix("Value error, ")
     if error["type"] == "extra_forbidden":

@@ -14,11 +14,13 @@ from gateway.errors import HearthgateError
 from gateway.wire.frame import MAX_TIME_S
 from gateway.wire.topics import DEVICE
 
-__all__ = ["ANY_DEVICE", "MAX_TEXT", "Grant", "GrantError", "Hours", "agreement", "changed", "describe"]
+__all__ = ["ANY_DEVICE", "MAX_TEXT", "Grant", "GrantError", "Hours", "agreement", "changed", "describe", "expires"]
 
 ANY_DEVICE = "*"
 MAX_TEXT = 4000
 MAX_VERSION = 1_000_000
+_HOUR_MS = 3_600_000
+_DAY_MS = 24 * _HOUR_MS
 _ID = re.compile(r"g-[0-9a-f]{16}")
 _LANGUAGE = re.compile(r"[A-Za-z]{2,3}(-[A-Za-z0-9]{1,8})*")
 # What became of a grant is kept beside its record: the record is what was agreed to, and stays as it was.
@@ -129,6 +131,13 @@ class Grant:
         """The same grant, at work again. What was measured before this moment stays at home: a pause would mean little
         if a board that was away then brought the readings of the pause later."""
         return self if self.paused_ms is None else replace(self, paused_ms=None, resumed_ms=at_ms)
+
+
+def expires(start_ms: int, days: int) -> int:
+    """When a grant of so many days ends: at a full hour, not a moment later than said. Every event carries it, and two
+    recipients could tell by its millisecond that their grants were given in one act."""
+    end_ms = start_ms + days * _DAY_MS
+    return end_ms - end_ms % _HOUR_MS
 
 
 def changed(grant: Grant, now_ms: int, *, text: str, **fields_: Any) -> Grant:

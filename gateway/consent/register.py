@@ -118,6 +118,45 @@ def take_back(db: Database, grant_id: str, now_ms: int, by: str = "") -> Grant:
     return find(db, grant_id)
 
 
+def take_in(db: Database, known: Sequence[Grant], now_ms: int) -> bool:
+    """Take the versions of a grant from another gateway of the household; True if it is new here. A later version wins,
+    and so does the side on which it was taken back, or rests. Raises GrantError."""
+    theirs = known[-1]
+    row = db.connection.execute(f"{_GRANT} WHERE id = ?", (theirs.id,)).fetchone()
+    with db.transaction() as sql:
+        if row is None:
+            sql.execute(
+                "INSERT INTO consent_grant (id, record, created_ms, revoked_ms, paused_ms, resumed_ms) "
+                "VALUES (?, ?, ?, ?, ?, ?)",
+                (
+                    theirs.id, theirs.to_json(), known[0].created_ms, theirs.revoked_ms, theirs.paused_ms,
+                    theirs.resumed_ms,
+                ),
+            )  # fmt: skip
+            _note(db, now_ms, "grant", theirs, theirs.subject, {**_agreed(theirs), "taken_in": True})
+        else:
+            ours = Grant.from_json(*row)
+            if theirs.version > ours.version:
+                sql.execute("UPDATE consent_grant SET record = ? WHERE id = ?", (theirs.to_json(), theirs.id))
+                dropped = _drop_waiting(db, theirs.id)
+                _note(db, now_ms, "change", theirs, theirs.subject, {**_agreed(theirs), "dropped": dropped})
+            if theirs.resumed_ms is not None:
+                sql.execute(
+                    "UPDATE consent_grant SET resumed_ms = max(coalesce(resumed_ms, 0), ?) WHERE id = ?",
+                    (theirs.resumed_ms, theirs.id),
+                )
+        for version in known:
+            sql.execute(
+                "INSERT OR IGNORE INTO grant_version VALUES (?, ?, ?)", (version.id, version.version, version.to_json())
+            )
+        db.revise("grants")
+    if theirs.revoked_ms is not None:
+        take_back(db, theirs.id, now_ms)
+    elif theirs.paused_ms is not None and find(db, theirs.id).revoked_ms is None and now_ms < theirs.expiry_ms:
+        pause(db, theirs.id, now_ms)
+    return row is None
+
+
 def find(db: Database, grant_id: str) -> Grant:
     """The newest version of a grant. Raises GrantError."""
     row = db.connection.execute(f"{_GRANT} WHERE id = ?", (grant_id,)).fetchone()

@@ -21,6 +21,7 @@ _NEEDED = ("meta", "device", "consent_grant", "revision", "counter", "sink", "ho
 # speaks of frames by their ids.
 _CARRIED = (
     "meta", "device", "boot", "window", "consent_grant", "counter", "revision", "sink", "horizon", "bucket", "outbox",
+    "grant_version", "person", "pseudonym", "ledger", "disclosure", "notice", "notice_sink", "local_use",
 )  # fmt: skip
 # (table, column, what it refers to): a row whose device is lost must not meet the next device that gets its id.
 _HANGING = (
@@ -31,6 +32,7 @@ _HANGING = (
     ("horizon", "sink", ("sink", "name")),
     ("bucket", "sink", ("sink", "name")),
     ("outbox", "sink", ("sink", "name")),
+    ("notice_sink", "notice_id", ("notice", "id")),
 )
 _FRAMES_A_LOOK = 2000
 _SHARED_AT, _SHARED_BYTES = 0x40000002, 510  # SQLite's lock on a file that is open
@@ -44,12 +46,16 @@ class DamageError(sqlite3.DatabaseError):
     """Damage that SQLite reports in words instead of an error."""
 
 
-def is_damage(path: Path, why: sqlite3.DatabaseError) -> bool:
-    """Whether an error says that our own file is damaged (and not that it is locked, or another program's)."""
+def is_damage(path: Path | None, why: sqlite3.DatabaseError) -> bool:
+    """Whether an error says that our own file is damaged (and not that it is locked, or another program's).
+
+    `path` is None where it is open, and so known to be ours: to open and close it beside SQLite would drop SQLite's
+    locks on it.
+    """
     if isinstance(why, DamageError):
         return True
     code = getattr(why, "sqlite_errorcode", 0) & 0xFF
-    return code == sqlite3.SQLITE_CORRUPT or (code == sqlite3.SQLITE_NOTADB and header.was_ours(path))
+    return code == sqlite3.SQLITE_CORRUPT or (code == sqlite3.SQLITE_NOTADB and (path is None or header.was_ours(path)))
 
 
 def look(db: sqlite3.Connection, path: Path, budget_s: float) -> None:
@@ -81,7 +87,8 @@ def look_through(path: Path, stop: Callable[[], bool]) -> str | None:
     except sqlite3.OperationalError:
         return None  # locked, moved away: not a question of damage
     except sqlite3.DatabaseError as why:
-        note(path, why)
+        with suppress(sqlite3.Error), closing(sqlite3.connect(path, isolation_level=None, timeout=1)) as db:
+            note(db, why)
         return f"{path} is damaged ({why}). Start the gateway again: it sets the file aside and goes on with a new one."
     return None
 
@@ -105,9 +112,9 @@ def _read_frames(db: sqlite3.Connection, stop: Callable[[], bool]) -> None:
             before = id_
 
 
-def note(path: Path, why: Exception) -> None:
+def note(db: sqlite3.Connection, why: Exception) -> None:
     """Let the next start set the file aside, wherever the damage was met: it may lie where no start looks."""
-    with suppress(sqlite3.Error), closing(sqlite3.connect(path, isolation_level=None, timeout=1)) as db:
+    with suppress(sqlite3.Error):
         db.execute("INSERT OR REPLACE INTO meta VALUES ('damage', ?)", (str(why),))
 
 

@@ -90,7 +90,7 @@ def test_what_waits_under_a_grant_that_was_revoked_elsewhere_does_not_leave(hous
     queue.fill()
     assert queue.depth() == 1
     file = json.loads(export(household.db))
-    file["grants"][0]["revoked_ms"] = household.now_ms
+    file["grants"][0][-1]["revoked_ms"] = household.now_ms
     take_in(household.db, json.dumps(file), household.now_ms)
     assert queue.depth() == 0
     assert next(g for g in register.grants(household.db) if g.id == grant.id).revoked_ms is not None
@@ -125,8 +125,8 @@ def _changed(file: dict[str, Any], *path: Any, to: Any) -> dict[str, Any]:
         (("devices", 0, "command_counter"), -1, "whole numbers"),
         (("devices", 0, "extra"), 1, "not a household file"),
         (("devices",), 3, "not a household file"),
-        (("grants", 0, "purpose"), "Every Thing", "purpose"),
-        (("grants", 0, "category"), "My Soul", "category"),
+        (("grants", 0, 0, "purpose"), "Every Thing", "purpose"),
+        (("grants", 0, 0, "category"), "My Soul", "category"),
         (("grants",), [[]], "not a household file"),
     ],
 )

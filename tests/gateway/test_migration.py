@@ -59,9 +59,11 @@ def test_an_old_database_is_opened_twice_and_all_is_there(tmp_path: Path, name: 
     kept = {t: old.execute(f"SELECT {named} FROM {t} ORDER BY 1, 2").fetchall() for t, named in columns.items()}
     counters = dict(old.execute("SELECT name, n FROM counter"))
     (secret,) = old.execute("SELECT value FROM meta WHERE name = 'household_secret'").fetchone()
+    (version,) = old.execute("PRAGMA user_version").fetchone()
+    where = "boot" if version == 1 else "window"
     windows = {
-        (d, b): (upto, json.loads(i))
-        for d, b, upto, i in old.execute("SELECT device_id, boot, upto, islands FROM boot")
+        (d, b): (upto, json.loads(i or "[]"))
+        for d, b, upto, i in old.execute(f"SELECT device_id, boot, upto, islands FROM {where}")
     }
     old.close()
     for _ in range(2):
@@ -85,6 +87,22 @@ def test_an_old_database_is_opened_twice_and_all_is_there(tmp_path: Path, name: 
                 row[1] == device.id and (row[1], row[2]) in {birth[:2] for birth in births} for row in frames
             )
         db.close()
+
+
+def test_grants_from_before_there_were_versions_hold_and_have_a_history(tmp_path: Path):
+    house = Household(written("002-busy.sql", tmp_path))
+    house.now_ms = NOW_MS + 1_000_000
+    raw, hourly, revoked = sorted(register.grants(house.db), key=lambda grant: grant.id)
+    assert [len(register.versions(house.db, g.id)) for g in (raw, hourly, revoked)] == [1, 1, 1]
+    assert [event.act.value for event in register.history(house.db, raw.id)] == ["given"]
+    cloud = house.queue()
+    waiting = cloud.depth()
+    assert waiting > 0
+    cloud.delivered(cloud.take())
+    kinds = [row[0] for row in house.db.connection.execute("SELECT kind FROM ledger ORDER BY n")]
+    assert kinds == ["sending", "delivered"]
+    assert register.pause(house.db, hourly.id, house.now_ms).paused_ms == house.now_ms
+    house.db.close()
 
 
 def test_a_steady_house_goes_on_as_if_nothing_had_been(tmp_path: Path):
