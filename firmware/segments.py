@@ -3,6 +3,9 @@
 A segment is a file `<folder>/<number>`. Its records, and those of the segments after it, are in (boot, seq) order. It
 is added to while it stays within one erase block, and never after a restart. littlefs makes every closing of a file
 one step that happens or does not, so a cut leaves whole records. Bits that rot cut a segment at the record they are in.
+
+When all is confirmed the newest file stays, and the next segment is written over it: one step instead of three, which
+are to remove a file, make another and close it. A restart finds what it held; the gateway then confirms that again.
 """
 
 import binascii
@@ -31,11 +34,12 @@ def record(boot, seq, payload, keep):
 class Segments:
     """At most `limit_bytes` of flash, in whole blocks, and no more than is free.
 
-    `boot` is the highest boot that was found at the start, 0 if none. `count` is how many segments there are, `limit`
-    how many there may be, `frames` how many frames in them are not confirmed. Counted since the start: `acked` frames
-    confirmed of this boot, `dropped` frames that went because flash was full, `flash_writes` files written or removed,
-    `flash_errors` what flash refused, `cut` bad records that were found then; and `failures` to write, in a row. The
-    other attributes are for upkeep.py. Names are shared with other modules: each that is new takes heap."""
+    `boot` is the highest boot that was found at the start, 0 if none. `count` is how many segments there are (a file
+    that only waits to be written over is none), `limit` how many there may be, `frames` how many frames in them are
+    not confirmed. Counted since the start: `acked` frames confirmed of this boot, `dropped` frames that went because
+    flash was full, `flash_writes` files written or removed, `flash_errors` what flash refused, `cut` bad records that
+    were found then; and `failures` to write, in a row. The other attributes are for upkeep.py. Names are shared with
+    other modules: each that is new takes heap."""
 
     def __init__(self, path="frames", limit_bytes=262144):
         self.path = path + "/"
@@ -79,7 +83,7 @@ class Segments:
                     if not upkeep.compact(self):
                         return at, 0
                 size = 0
-                mode = "wb"  # whatever a write that failed may have left there
+                mode = "wb"  # whatever was confirmed there, or was left by a write that failed
                 self.count += 1
                 self.last += 1
             while end < most:
@@ -149,9 +153,12 @@ class Segments:
                 self.frames = max(0, self.frames - 1)  # a few may have been found twice
                 self.acked += b > self.boot
             else:
-                self._clean(self.last + 1)
+                # What an earlier life wrote does go: else it would be found, and sent again, after every restart.
+                self._clean(self.last + (self.boot >= self.highest[0]))
+                self.last = self.first - 1
+                self.at = None  # where the reader was, other records will be
                 self.size = SEGMENT_BYTES
-                self.frames = 0
+                self.base = self.count = self.frames = 0
             for b in list(marks):
                 if self.head is None or b < self.head[0]:
                     del marks[b]

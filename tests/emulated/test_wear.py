@@ -23,8 +23,14 @@ def test_on_a_good_link_all_is_confirmed_once_and_little_is_written(tmp_path: Pa
     told = worn.told
     assert told["confirmed"] + told["held"] == told["frames"] > 20
     assert (told["twice"], told["dropped"], told["flash_errors"], told["refused"]) == (0, 0, 0, {})
-    assert 0 < told["written"] <= worn.programmed < 20_000
+    assert 0 < told["written"] <= worn.programmed < 8_000
     assert time.monotonic() - began < 60, "simulated hours must not take real ones"
+
+
+def test_a_fridges_day_on_a_good_link_takes_less_than_32_kib_of_flash(tmp_path: Path) -> None:
+    worn = _live(tmp_path, "good", hours=24)
+    assert worn.told["confirmed"] + worn.told["held"] == worn.told["frames"] > 500
+    assert worn.programmed < 32 * 1024, worn
 
 
 def test_on_a_bad_link_nothing_is_lost(tmp_path: Path) -> None:

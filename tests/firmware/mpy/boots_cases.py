@@ -82,3 +82,36 @@ async def test_live_frames_overtake_the_backlog_and_it_goes_on():
     assert (gateway.marks[BOOT], gateway.stored, gateway.twice) == (540, 540, 0)
     assert bench.link.retransmits == 0
     assert bench.journal.held == 0
+
+
+async def confirmed_life(boot, gateway):
+    """A boot with two events that the gateway confirmed; the file that they were in waits to be written over."""
+    bench = Bench(boot=boot, flash=True)
+    bench.seal(2, keep=(1, 2))
+    bench.ack(*gateway.take(await bench.greeted()))
+    assert bench.journal.held == 0
+
+
+async def test_what_an_earlier_boot_had_confirmed_is_sent_once_more_at_the_most():
+    gateway = Gateway()
+    await confirmed_life(5, gateway)
+    second = Bench(boot=6, flash=True)
+    second.seal()
+    marks = gateway.take(await second.greeted())
+    assert marks == [(5, 2), (6, 1)]
+    second.ack(*marks)
+    assert (gateway.stored, gateway.twice, second.journal.held) == (3, 2, 0)
+    third = Bench(flash=True)
+    third.seal()
+    assert [tuple(frame(payload)[1:3]) for payload in await third.greeted()] == [(BOOT, 1)]
+
+
+async def test_a_broker_that_keeps_the_ack_spares_even_that():
+    gateway = Gateway()
+    await confirmed_life(5, gateway)
+    bench = Bench(flash=True)
+    await bench.client.connect()
+    bench.ack((5, 2), retained=True)
+    bench.clock.now += 4096
+    assert await bench.sent() == []
+    assert bench.journal.held == 0

@@ -88,17 +88,19 @@ class Board:
 
     def check(self, may_go):
         """The next start finds all that was promised, as it was, in order, and nothing else. It may miss frames of
-        which `may_go(boot, seq, size)` is true."""
+        which `may_go(boot, seq, size)` is true. Returns how many it finds that were confirmed."""
         assert Counter("boot").value >= self.stored, "the boot counter went back"
         segments = Segments("frames", self.limit_bytes)
         assert (segments.cut, segments.flash_errors) == (0, 0)
         found = {boot: set() for boot in self.given}
         last = (0, 0)
+        again = 0
         for boot, seq, data in walk(segments):
             assert (boot, seq) > last, "order"
             last = (boot, seq)
             assert data == payload(boot, seq, self.given[boot][seq - 1]), (boot, seq)
             found[boot].add(seq)
+            again += seq <= self.acked.get(boot, 0)
         for boot, promised in self.promised.items():
             for seq in range(self.acked.get(boot, 0) + 1, promised + 1):
                 if seq not in found[boot]:
@@ -108,6 +110,7 @@ class Board:
         assert self.boot > last[0], "a boot is used twice"
         self.events()
         assert self.promised[self.boot] == 1
+        return again
 
 
 def none(boot, seq, size):
@@ -133,7 +136,8 @@ def places(puts, stride):
 
 
 def each_cut(scenario, prepare=None, may_go=none, limit_bytes=262144, stride=1):
-    """Runs the scenario whole, then once for each place, all from one and the same flash."""
+    """Runs the scenario whole, then once for each place, all from one and the same flash. Returns the most that was
+    found although it was confirmed."""
     before = Board(limit_bytes)
     before.flash = power_on(BLOCKS)
     if prepare is not None:
@@ -146,7 +150,7 @@ def each_cut(scenario, prepare=None, may_go=none, limit_bytes=262144, stride=1):
     scenario(board)
     puts = array("h", board.flash.puts)
     power_off(board.flash)
-    cuts = 0
+    cuts = again = 0
     for place in places(puts, stride):
         cuts += 1
         gc.collect()
@@ -161,12 +165,13 @@ def each_cut(scenario, prepare=None, may_go=none, limit_bytes=262144, stride=1):
             power_off(board.flash)
         board.flash = power_on(BLOCKS)
         try:
-            board.check(may_go)
+            again = max(again, board.check(may_go))
         except Exception:
             print("power cut before byte", place)
             raise
         power_off(board.flash)
     print(cuts, "cuts in", sum(abs(length) for length in puts), "bytes")
+    return again
 
 
 def outage(board):

@@ -69,9 +69,12 @@ def test_acks_free_whole_segments_from_the_oldest_on():
     assert after.frames == 139
     segments.ack(4, 200)
     assert (segments.count, segments.frames, segments.acked) == (0, 0, 200)
-    assert os.listdir(FOLDER) == []
+    assert segments.after(0, 0) is None
+    left = os.listdir(FOLDER)
+    assert len(left) == 1, "the newest file waits to be written over"
     put(segments, ring(4, 201, 202))
-    assert numbers(segments) == [201, 202]
+    assert os.listdir(FOLDER) == left
+    assert numbers(segments) == numbers(Segments()) == [201, 202]
     power_off(flash)
 
 
