@@ -89,7 +89,7 @@ class SinkSettings(_Section):
     """One place that granted data goes to. A sink without a grant gets nothing."""
 
     name: Word
-    kind: Literal["https", "file"]
+    kind: Literal["https", "file", "stream"]
     recipient: Word
     purposes: tuple[str, ...] = Field((), description="what it takes data for; by default every purpose that there is")
     url: str | None = None
@@ -100,6 +100,8 @@ class SinkSettings(_Section):
     ca: Path | None = None
     certificate: Path | None = None
     key: Path | None = None
+    host: str = "127.0.0.1"
+    port: Port = Field(8090, description="of a stream: where its recipient connects to")
     path: Path | None = None
     max_mb: int = Field(64, ge=1, le=10_000)
     keep: int = Field(10, ge=1, le=1000)
@@ -115,6 +117,11 @@ class SinkSettings(_Section):
                 here = parts.scheme == "http" and parts.hostname in ("127.0.0.1", "localhost", "::1")
                 if not parts.hostname or not (here or parts.scheme == "https"):
                     raise ValueError(f"{name} must begin with https:// (http:// only to this machine)")
+        elif self.kind == "stream":
+            if not self.token_file:
+                raise ValueError('a sink of kind "stream" needs a token_file: whoever shows the token is its recipient')
+            if self.host not in ("127.0.0.1", "localhost", "::1") and not self.certificate:
+                raise ValueError("a stream beyond this machine needs a certificate and its key")
         elif not self.path:
             raise ValueError('a sink of kind "file" needs a path')
         if (self.certificate is None) != (self.key is None):
@@ -233,7 +240,9 @@ def _at(where: list[Any], text: str) -> PydanticCustomError:
 
 
 def _explain(path: Path | None, text: str, error: Any) -> str:
-    where = [part for part in error["loc"] if part not in ("https", "file")] + error.get("ctx", {}).get("where", [])
+    where = [part for part in error["loc"] if part not in ("https", "file", "stream")] + error.get("ctx", {}).get(
+        "where", []
+    )
     key = ".".join(str(part) for part in where) or "settings"
     message = error["msg"].removeprefix("Value error, ")
     if error["type"] == "extra_forbidden":

@@ -20,6 +20,9 @@ class FileSink:
         self._keep = keep
         self._writing: asyncio.Future[None] | None = None
 
+    async def open(self) -> None:
+        """Nothing is needed before the first batch; see Sink."""
+
     def compose(self, events: Sequence[str]) -> bytes:
         """Lines; see Sink."""
         return "".join(event + "\n" for event in events).encode()

@@ -53,11 +53,18 @@ class Forwarder:
 
     async def run(self) -> None:
         """Forward for ever."""
+        opened = False
         try:
             while True:
                 self._wake.clear()
                 try:
+                    if not opened:
+                        await self._sink.open()
+                        opened = True
                     busy = await self.step()
+                except Retry as why:
+                    self._wait(str(why), why.after_s)
+                    busy = False
                 except Exception as why:
                     # A full disk or a fault of ours in one sink must not end the others: wait, and try again.
                     log.exception("sink %s failed; it tries again", self.name)

@@ -40,6 +40,9 @@ class HttpsSink:
         self._sockets: WeakSet[socket.socket] = WeakSet()
         self.bytes_sent = 0
 
+    async def open(self) -> None:
+        """Nothing is needed before the first batch; see Sink."""
+
     def compose(self, events: Sequence[str]) -> bytes:
         """A JSON array; see Sink."""
         return ("[" + ",".join(events) + "]").encode()

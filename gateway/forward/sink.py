@@ -19,6 +19,9 @@ class Rejected(Exception):
 class Sink(Protocol):
     """Takes batches of CloudEvents, each as JSON text. Returning means: the receiver has them for good."""
 
+    async def open(self) -> None:
+        """Begin, before anything is sent. Raises Retry: then it is tried again."""
+
     def compose(self, events: Sequence[str]) -> bytes:
         """The exact bytes that are sent for these events, before any content coding: their digest is in the ledger."""
 

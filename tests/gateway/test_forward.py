@@ -38,6 +38,9 @@ class FakeSink:
         self.arrived = asyncio.Event()
         self.closed = False
 
+    async def open(self) -> None:
+        pass
+
     def compose(self, events: Sequence[str]) -> bytes:
         return "\n".join(events).encode()
 
