@@ -13,6 +13,9 @@ from typing import Annotated, Any, Final, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from gateway.flash import boards
+from gateway.flash.parts import Parts, rows
+
 __all__ = ["KINDS", "Board", "BoardFileError", "Channel", "list_boards", "load", "to_board_json"]
 
 KINDS: Final = {"gauge": 0, "state": 1, "counter": 2, "event": 3}
@@ -46,7 +49,7 @@ class Channel(_Strict):
     num: _Factor
     den: _Factor
     kind: Literal["gauge", "state", "counter", "event"]
-    category: Literal["temperature", "door", "stock", "energy", "presence", "use", "diagnostics"]
+    category: str = Field(pattern=r"^[a-z][a-z0-9-]{0,31}$")  # a word of consent: a household has words of its own
     driver: str | None = Field(default=None, pattern=_NAME)
 
     @model_validator(mode="after")
@@ -62,7 +65,8 @@ class Identity(_Strict):
     name: str = Field(pattern=r"^[a-z][a-z0-9-]{0,31}$")
     kind: str = Field(pattern=_NAME)
     model: str = Field(pattern=r"^[a-z][a-z0-9-]{0,31}$")
-    chip: Literal["unix", "esp32"]
+    chip: Literal["unix", "esp32", "esp32c3", "esp32s3"]
+    devkit: str | None = Field(default=None, description="the development kit that the parts are wired to")
     title: _Title
     display_name: _Title
 
@@ -114,6 +118,7 @@ class Board(_Strict):
     report: Report
     channels: Annotated[tuple[Channel, ...], Field(strict=False, min_length=1, max_length=_MAX_CHANNELS)]
     journal: Journal = Journal()
+    parts: Parts = ()
     sim: Sim | None = None
 
     @property
@@ -181,16 +186,27 @@ def load(path: Path) -> Board:
         raise BoardFileError(f"{path}: board.name: is {board.name}, but the folder is another")
     if (board.sim is not None) != (board.board.chip == "unix"):
         raise BoardFileError(f"{path}: sim: goes with chip unix, and only with it")
+    wrong = boards.check(
+        board.name,
+        chip=board.board.chip,
+        devkit=board.board.devkit,
+        parts=board.parts,
+        channels={channel.name: channel.driver for channel in board.channels},
+        modules={file.stem for file in board.driver_files()},
+    )
+    if wrong:
+        raise BoardFileError("\n".join(f"{path}: {sentence}" for sentence in wrong))
     return board
 
 
 def _check_files(board: Board) -> None:
     root = board.path.resolve().parent.parent
+    ours = root.parent / "firmware" / "drivers"
     where = f"{board.path}: drivers.files"
     stems: set[str] = set()
     for file, source in zip(board.drivers.files, board.driver_files(), strict=True):
-        if not source.is_relative_to(root):
-            raise BoardFileError(f"{where}: {file} is outside {root.name}/")
+        if not (source.is_relative_to(root) or source.is_relative_to(ours)):
+            raise BoardFileError(f"{where}: {file} is outside {root.name}/ and firmware/drivers/")
         if not source.is_file() or source.suffix != ".py":
             raise BoardFileError(f"{where}: there is no module {file}")
         if source.stem in stems:
@@ -258,5 +274,7 @@ def to_board_json(
     }
     if report.heating_step_ms is not None:
         out["heating_step_ms"] = report.heating_step_ms
+    if board.parts:
+        out["parts"] = rows(board.parts)
     bounds = _checked(Journal, where, board.journal.model_dump() | dict(journal or {}), "journal")
     return out | bounds.model_dump(exclude_none=True)

@@ -144,7 +144,7 @@ def test_a_wrong_board_json_is_refused(changes: dict[str, Any], key: str) -> Non
         ('chip = "unix"', 'chip = "z80"', "board.chip"),
         ('name = "fridge-sim"', 'name = "frigde-sim"', "board.name"),
         ('kind = "gauge"', 'kind = "gage"', "channels.0.kind"),
-        ('category = "temperature"', 'category = "health"', "channels.0.category"),
+        ('category = "temperature"', 'category = "Health"', "channels.0.category"),
         ('driver = "door"', "", "channels.2"),
         ('name = "freezer_temp"', 'name = "fridge_temp"', "channels"),
         ('module = "fridge_sim"', 'module = "fridge"', "drivers.module"),

@@ -1,0 +1,106 @@
+"""gateway.flash.boards and parts: a board's parts, channels and modules fit together, or it is said how they do not."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from tools.boardfile import BoardFileError, list_boards, load, to_board_json
+
+ROOT = Path(__file__).resolve().parents[2]
+REAL = ("fridge-esp32c3", "fridge-esp32s3", "kettle-esp32")
+
+
+def rows(name: str) -> list[list[object]]:
+    table = to_board_json(
+        load(ROOT / "boards" / name), device=None, key_hex="00" * 32, name=None, mqtt={"host": "x"}, wifi=None, sim=None
+    )
+    found: list[list[object]] = table["parts"]
+    return found
+
+
+@pytest.fixture
+def kettle(tmp_path: Path) -> Path:
+    """The board.toml of a copy of the real kettle, to break."""
+    shutil.copytree(ROOT / "boards" / "kettle-esp32", tmp_path / "boards" / "kettle-esp32")
+    shutil.copytree(ROOT / "firmware" / "drivers", tmp_path / "firmware" / "drivers")
+    return tmp_path / "boards" / "kettle-esp32" / "board.toml"
+
+
+def test_the_real_boards_are_sound_and_so_are_the_emulated_ones() -> None:
+    boards = {board.name: board for board in list_boards(ROOT / "boards")}
+    assert set(REAL) <= set(boards)
+    for name, board in boards.items():
+        assert bool(board.parts) == (name in REAL)
+
+
+def test_a_real_board_measures_what_its_emulated_one_does_except_power() -> None:
+    for real, emulated in (("kettle-esp32", "kettle-sim"), ("fridge-esp32c3", "fridge-sim")):
+        theirs = [channel for channel in load(ROOT / "boards" / emulated).channels if channel.name != "power"]
+        assert list(load(ROOT / "boards" / real).channels) == theirs
+
+
+def test_board_json_has_a_row_for_each_part_relays_first() -> None:
+    found = rows("kettle-esp32")
+    assert found[:2] == [
+        ["relay", "heater", {"control": 26, "on": 1}],
+        ["ds18b20", "water_temp", {"data": 32, "offset_16ths": 0}],
+    ]
+    assert ["contact", "button", {"contact": 22, "closed": 1}] in found
+    assert rows("fridge-esp32s3")[0] == ["sht3x", "fridge_temp", {"scl": 4, "sda": 5, "offset_16ths": 0, "address": 68}]
+
+
+def test_drivers_come_from_the_firmwares_folder_and_no_more_than_are_needed() -> None:
+    for name in REAL:
+        board = load(ROOT / "boards" / name)
+        modules = {module for part in board.parts for module in part.modules()} | {"parts"}
+        assert {file.stem for file in board.driver_files()} == modules
+        assert all(file.parent == ROOT / "firmware" / "drivers" for file in board.driver_files())
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "sentence"),
+    [
+        ("control = 26", "control = 34", "parts.heater.pins.control: GPIO34 is an input only; use one of "),
+        ("control = 26", "control = 25", "parts.heater.pins.control: GPIO25 is used by water_mass already (data)"),
+        ("control = 26", "control = 12", "parts.heater.pins.control: GPIO12 is a strapping pin"),
+        (
+            '"ESP32-DevKitC-V4"',
+            '"ESP32-DevKit"',
+            "board.devkit: ESP32-DevKit is not known; use one of ESP32-",
+        ),
+        (
+            '"ESP32-DevKitC-V4"',
+            '"ESP32-S3-DevKitC-1"',
+            "board.chip: is esp32, but the ESP32-S3-DevKitC-1 has an ESP",
+        ),
+        ('devkit = "ESP32-DevKitC-V4"\n', "", "board.devkit: goes with parts"),
+        ('name = "base"\ntitle = "R', 'name = "heater"\ntitle = "R', "parts.heater.name: is used twice"),
+        ('name = "base"\ntitle = "R', 'name = "tasks"\ntitle = "R', "parts.tasks.name: has another meaning"),
+        ('driver = "water_mass"', 'driver = "mass"', "channels.water_mass.driver: no part is named mass; use one of "),
+        ('    "../../firmware/drivers/sensor.py",\n', "", "has no sensor.py, which water_temp needs"),
+        ("per_kg = 429497", "per_kg = 0", "a kilogram must change the count"),
+        ("on = 1", "on = 2", "parts.2.relay.on"),
+        ("closed = 1", "", "parts.3.reed.closed: Field required"),
+        ('driver = "reed"', 'driver = "read"', "parts.3"),
+        ("offset_16ths = 0", "offset = 0", "parts.0.ds18b20.offset: Extra inputs are not permitted"),
+    ],
+)
+def test_a_mistake_names_board_and_key_and_what_to_use(kettle: Path, old: str, new: str, sentence: str) -> None:
+    text = kettle.read_text()
+    assert old in text
+    kettle.write_text(text.replace(old, new, 1))
+    with pytest.raises(BoardFileError) as caught:
+        load(kettle)
+    assert sentence in str(caught.value)
+    assert "kettle-esp32" in str(caught.value)
+
+
+def test_a_board_with_a_driver_module_of_its_own_needs_no_parts(kettle: Path) -> None:
+    text = kettle.read_text()
+    head, channels = text[: text.index("[[parts]]")], text[text.index("[[channels]]") :]
+    kettle.write_text(head.replace('devkit = "ESP32-DevKitC-V4"\n', "") + channels)
+    board = load(kettle)
+    assert board.parts == ()
