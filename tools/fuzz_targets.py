@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 from collections.abc import Iterable
 
-from tools import fuzz_board, fuzz_cloud, fuzz_forward, fuzz_http, fuzz_store, fuzz_text, fuzz_wire
+from tools import fuzz_board, fuzz_cloud, fuzz_consent, fuzz_forward, fuzz_http, fuzz_store, fuzz_text, fuzz_wire
 from tools.fuzz_target import Target
 
 __all__ = ["TARGETS", "Target", "UnknownTargetError", "find", "named"]
@@ -14,6 +14,7 @@ TARGETS: tuple[Target, ...] = (
     *fuzz_wire.TARGETS,
     *fuzz_store.TARGETS,
     *fuzz_forward.TARGETS,
+    *fuzz_consent.TARGETS,
     *fuzz_board.TARGETS,
     *fuzz_text.TARGETS,
     *fuzz_http.TARGETS,

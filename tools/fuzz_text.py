@@ -40,6 +40,16 @@ port = 8080
 style = "json"
 level = "info"
 
+[vocabulary.purposes]
+betting = { sentence = "to place bets", dpv = "dpv:Marketing", adults_only = true }
+
+[vocabulary.categories]
+noise = "how loud it is"
+gait = { sentence = "how you walk", special = true }
+
+[vocabulary.granularities]
+6h = "lowest, mean and highest of six hours"
+
 [[sinks]]
 name = "maker"
 kind = "https"
@@ -97,14 +107,14 @@ def _settings_seeds() -> Iterator[bytes]:
 
 
 def _board_errors() -> tuple[type[Exception], ...]:
-    from tools.boardfile import BoardFileError
+    from gateway.flash.boardfile import BoardFileError
 
     return (BoardFileError,)
 
 
 @contextmanager
 def _board() -> Iterator[Parse]:
-    from tools import boardfile
+    from gateway.flash import boardfile
 
     config = onboard.load("config")
     with scratch() as folder:

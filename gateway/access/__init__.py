@@ -1,0 +1,1 @@
+"""Access: what a household keeps, handed to the household in formats that others read."""
