@@ -15,7 +15,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from gateway.app.borrowing import borrowed
 from gateway.consent.pseudonym import Pseudonyms
+from gateway.forward.cloudevent import coarse
 from gateway.wire import topics
 from gateway.wire.birth import Birth, decode_birth
 from gateway.wire.cose import split
@@ -45,12 +47,13 @@ class Store:
 
 @contextmanager
 def _opened(path: Path) -> Iterator[sqlite3.Connection]:
-    with closing(sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True, timeout=20)) as db:
+    uri = f"{path.resolve().as_uri()}?mode=ro"
+    with borrowed(path), closing(sqlite3.connect(uri, uri=True, timeout=20)) as db:
         yield db
 
 
 def read_store(path: Path, recipient: str) -> Store:
-    """All of it; the gateway may run meanwhile. Raises sqlite3.Error."""
+    """All of it; the gateway may run meanwhile. Raises sqlite3.Error and StoreError."""
     with _opened(path) as db:
         (secret,) = db.execute("SELECT value FROM meta WHERE name = 'household_secret'").fetchone()
         names = Pseudonyms(bytes(secret), recipient)
@@ -105,14 +108,20 @@ def _row(device: str, boot: int, seq: int, sealed: bytes, time_ms: int | None, f
 
 
 def _readings(who: str, frame: Frame, birth: Birth, start_ms: int) -> Iterator[Reading]:
+    """What may leave of a frame, with times as they leave."""
     for event in frame.events:
         channel = birth.channels[event.channel]
-        yield who, channel.name, start_ms + event.offset_ms, float(channel.scaled(event.value))
+        yield who, channel.name, coarse(start_ms + event.offset_ms), float(channel.scaled(event.value))
     if frame.columns:
         for (_, channel), column in zip(birth.series, frame.columns, strict=True):
+            first_ms: int | None = None  # of row 0, by the time of the series that row i is in: a hole ends one
             for i, value in enumerate(column):
-                if value is not None:
-                    yield who, channel.name, start_ms + i * frame.step_ms, float(channel.scaled(value))
+                if value is None:
+                    first_ms = None
+                    continue
+                if first_ms is None:
+                    first_ms = coarse(start_ms + i * frame.step_ms, frame.step_ms) - i * frame.step_ms
+                yield who, channel.name, first_ms + i * frame.step_ms, float(channel.scaled(value))
 
 
 def _name(topic: str, payload: bytes) -> tuple[str, int, int] | None:

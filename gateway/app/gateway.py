@@ -11,11 +11,13 @@ from typing import TYPE_CHECKING, Any
 
 from gateway.app.household import gateway_id
 from gateway.app.ingest import Ingest
+from gateway.app.lending import Lending, SoleGateway
+from gateway.app.participation import Participation
 from gateway.app.settings import Settings, SettingsError, SinkSettings
 from gateway.app.source import BrokerAddress, MqttSource
-from gateway.consent import register
-from gateway.consent.giving import check_words
+from gateway.consent import pseudonym, register
 from gateway.consent.grants import Grant
+from gateway.forward import notices
 from gateway.forward.file_sink import FileSink
 from gateway.forward.forwarder import Forwarder
 from gateway.forward.queue import SinkQueue
@@ -53,11 +55,13 @@ class Gateway:
     def __init__(self, settings: Settings, *, now_ms: Callable[[], int] = real_now_ms) -> None:
         self.settings = settings
         self.now_ms = now_ms
+        self._sole = SoleGateway(settings.store.path)
         self.db = Database(settings.store.path)
         self.notice = self.db.notice
         if self.notice is not None:
             log.error("%s", self.notice)
         self.store = StoreThread()
+        self._lending = Lending(self.db, self.store, self.consent_changed)
         broker = settings.broker
         self._broker = _builtin(broker.host, broker.port) if broker.builtin else None
         client_id = broker.client_id or f"hearthgate-{gateway_id(self.db)}"
@@ -75,13 +79,15 @@ class Gateway:
             on_commit=self._committed,
         )
         self._register = register.Register(self.db)
-        self._listeners: list[Callable[[frames.Committed], None]] = []
+        self._participation = Participation(self.db, self.store, self._register, self.command, now_ms)
+        self._listeners: list[Callable[[frames.Committed], None]] = [self._participation.heard]
         self._tasks: list[asyncio.Task[None]] = []
         self._check: asyncio.Task[None] | None = None
         self._stopping = False
 
     async def start(self) -> None:
         """Start all parts. Raises BrokerError or SettingsError."""
+        await self._lending.start()
         if self._broker is not None:
             await self._broker.start()
         self._spawn("source", self.source.run(self.ingest.deliver))
@@ -92,9 +98,11 @@ class Gateway:
             for sink in sinks
         ]
         self._spawn("ingest", self.ingest.run())
+        self._spawn("participation", self._participation.run())
         for sink, queue in zip(sinks, queues, strict=True):
             # In a thread: what a sink needs takes long to load, and the boards wait for their first ack.
             self.forwarders.append(Forwarder(queue, await asyncio.to_thread(make_sink, sink), self.store))
+        await self.consent_changed()
         for forwarder in self.forwarders:
             self._spawn(f"sink {forwarder.name}", forwarder.run())
         self._check = asyncio.create_task(self._look_through(), name="check")
@@ -126,8 +134,10 @@ class Gateway:
         await asyncio.gather(*parts, return_exceptions=True)
         if self._broker is not None:
             await self._broker.close()
+        await self._lending.close()
         self.store.close()
         self.db.close()
+        self._sole.release()
 
     @property
     def broker_port(self) -> int:
@@ -156,17 +166,50 @@ class Gateway:
         message = seal(known.key, "cmd", encode_command(counter, expiry_s, verb, args))
         return await self.source.publish(topics.topic(device, "cmd"), message, retain=False)
 
-    async def grant(self, grant: Grant) -> None:
-        """Give a grant; the forwarders see it with their next decision. Raises GrantError."""
-        check_words(grant, self.settings.vocabulary())
-        await self.store(register.give, self.db, grant)
-        self._wake()
+    async def grant(self, *grants: Grant) -> None:
+        """Give a grant, or several in one act; the forwarders see them with their next decision. Raises GrantError."""
+        await self.store(register.give, self.db, grants, self.settings.vocabulary())
+        await self.consent_changed()
 
-    async def revoke(self, grant_id: str) -> Grant:
-        """Take a grant back. Raises GrantError."""
-        grant = await self.store(register.take_back, self.db, grant_id, self.now_ms())
-        self._wake()
+    async def change(self, grant_id: str, *, text: str, **fields: Any) -> Grant:
+        """A grant's next version: see `register.change`. Raises GrantError."""
+        words = self.settings.vocabulary()
+        grant = await self.store(register.change, self.db, grant_id, self.now_ms(), words, text=text, **fields)
+        await self.consent_changed()
         return grant
+
+    async def pause(self, grant_id: str, by: str = "") -> Grant:
+        """Let a grant rest; nothing leaves under it once this has returned. Raises GrantError."""
+        grant = await self.store(register.pause, self.db, grant_id, self.now_ms(), by)
+        await self.consent_changed()
+        return grant
+
+    async def resume(self, grant_id: str, by: str = "") -> Grant:
+        """Let it work again. Raises GrantError."""
+        words = self.settings.vocabulary()
+        grant = await self.store(register.resume, self.db, grant_id, self.now_ms(), words, by)
+        await self.consent_changed()
+        return grant
+
+    async def revoke(self, grant_id: str, by: str = "") -> Grant:
+        """Take a grant back: once this has returned, not one more byte leaves under it. Raises GrantError."""
+        grant = await self.store(register.take_back, self.db, grant_id, self.now_ms(), by)
+        await self.consent_changed()
+        return grant
+
+    async def rotate(self, recipient: str) -> int:
+        """Let a recipient know the household's devices by new names from now on."""
+        epoch = await self.store(pseudonym.rotate, self.db, recipient, self.now_ms())
+        self._wake()
+        return epoch
+
+    async def consent_changed(self) -> None:
+        """Grants were changed, here or by a command beside: when this returns, that holds at every sink."""
+        await asyncio.gather(*(forwarder.recheck() for forwarder in self.forwarders))
+        sinks = [(sink.name, sink.recipient) for sink in self.settings.sinks]
+        await self.store(notices.owe, self.db, sinks, self.now_ms())
+        self._participation.changed()
+        self._wake()
 
     def _events_awaited(self) -> bool:
         """Whether somebody outside may have single readings or events, and so would wait for a commit."""
@@ -192,6 +235,7 @@ class Gateway:
         if found is not None:
             log.error("%s", found)
             self.notice = found
+        await self._lending.keep()  # from now on nobody else needs it but who asks for it
 
     def _device(self, device: str) -> Device:
         try:
@@ -217,18 +261,24 @@ def make_sink(settings: SinkSettings) -> Sink:
     """The sink that a section of the settings describes. Raises SettingsError."""
     if settings.kind == "file" and settings.path is not None:
         return FileSink(settings.path, max_bytes=settings.max_mb * 1_000_000, keep=settings.keep)
-    if settings.url is None:
-        raise SettingsError(f"sink {settings.name}: no url")
     from gateway.forward.https_sink import HttpsSink, client_tls  # noqa: PLC0415 - only who shares needs HTTP
+    from gateway.forward.stream_sink import StreamSink, server_tls  # noqa: PLC0415
 
     try:
         token = settings.token_file.read_text(encoding="ascii").strip() if settings.token_file else None
-        tls = client_tls(settings.ca, settings.certificate, settings.key)
+        if settings.kind == "stream":
+            tls = server_tls(settings.certificate, settings.key)
+        else:
+            tls = client_tls(settings.ca, settings.certificate, settings.key)
     except (OSError, ssl.SSLError, UnicodeDecodeError) as why:
         raise SettingsError(f"sink {settings.name}: {why}. Check token_file, ca, certificate and key.") from why
     if token is not None and not re.fullmatch(r"[\x21-\x7e]+", token):
         raise SettingsError(f"sink {settings.name}: token_file must hold one word, the token, and nothing else")
-    return HttpsSink(settings.url, token=token, tls=tls)
+    if settings.kind == "stream" and token is not None:
+        return StreamSink(settings.host, settings.port, token=token, tls=tls)
+    if settings.url is None:
+        raise SettingsError(f"sink {settings.name}: no url")
+    return HttpsSink(settings.url, token=token, tls=tls, erasure_url=settings.erasure_url)
 
 
 def _builtin(host: str, port: int) -> "BuiltinBroker":

@@ -1,6 +1,7 @@
 """`hearthgate doctor`: what is wrong with this machine and these settings, and how to mend it."""
 
 import asyncio
+import contextlib
 import glob
 import os
 import shutil
@@ -22,6 +23,7 @@ from rich.console import Console
 from gateway.app import settings as settings_module
 from gateway.app.gateway import make_sink
 from gateway.app.settings import Settings, SettingsError
+from gateway.cli.opened import opened_at
 from gateway.store.database import Database, StoreError
 from gateway.store.retention import used_bytes
 
@@ -112,12 +114,12 @@ def _machine() -> Iterator[Finding]:
 
 def _database(settings: Settings) -> Iterator[Finding]:
     path = settings.store.path
-    try:
-        db = Database(path)
-    except StoreError as why:
-        yield Finding(Verdict.BAD, "the database cannot be used", str(why))
-        return
-    try:
+    with contextlib.ExitStack() as stack:
+        try:
+            db = stack.enter_context(opened_at(path))
+        except StoreError as why:
+            yield Finding(Verdict.BAD, "the database cannot be used", str(why))
+            return
         if db.notice is not None:
             yield Finding(Verdict.BAD, "the database was damaged", db.notice)
         (state,) = db.connection.execute("PRAGMA quick_check(1)").fetchone()
@@ -139,8 +141,6 @@ def _database(settings: Settings) -> Iterator[Finding]:
             yield Finding(
                 Verdict.HINT, "no device is enrolled", "hearthgate devices add DEVICE --name NAME --write-key FILE"
             )
-    finally:
-        db.close()
     for aside in sorted(path.parent.glob(f"{glob.escape(path.name)}.damaged-*")):
         if not aside.name.endswith(("-wal", "-shm")):
             yield Finding(

@@ -2,22 +2,34 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import typer
 
 from gateway.app import settings as settings_module
+from gateway.app.borrowing import borrowed
 from gateway.app.settings import Settings
 from gateway.store.database import Database
 
 
 @contextmanager
 def opened(context: typer.Context) -> Iterator[tuple[Settings, Database]]:
-    """(settings, database); closed at the end. A gateway may run beside it: SQLite keeps the two apart."""
+    """(settings, database); closed at the end. A gateway may run beside it: it lends the database meanwhile."""
     settings = settings_module.load(context.obj)
-    db = Database(settings.store.path)
-    if db.notice is not None:
-        typer.echo(db.notice, err=True)
-    try:
+    with opened_at(settings.store.path) as db:
+        if db.notice is not None:
+            typer.echo(db.notice, err=True)
         yield settings, db
-    finally:
-        db.close()
+
+
+@contextmanager
+def opened_at(path: Path) -> Iterator[Database]:
+    """The database at a path, borrowed from the gateway if one runs on it. Raises StoreError."""
+    with borrowed(path) as loan:
+        db = Database(path)
+        before = db.connection.total_changes  # opening may have made or migrated it
+        try:
+            yield db
+        finally:
+            loan.changed = db.connection.total_changes != before
+            db.close()

@@ -28,6 +28,7 @@ PAGE_BYTES = 1024
 _LOG_BYTES = 4_000_000
 # How long opening looks for damage; `check_rest` goes through all of it.
 CHECK_S = 0.1
+_PATIENCE_S = 10.0  # for another process that is in the midst of a commit
 
 
 class StoreError(HearthgateError):
@@ -41,12 +42,14 @@ class StoreFull(StoreError):
 class Database:
     """One SQLite connection in WAL mode, synchronous=FULL. Used by one thread at a time.
 
-    `notice` is None, or a sentence for the household: the file was damaged, and what became of it.
+    It is shared with other processes until `hold`, and again from `share` on. `notice` is None, or a sentence for the
+    household: the file was damaged, and what became of it.
     """
 
     def __init__(self, path: Path, *, check_s: float = CHECK_S) -> None:
         self.path = path
         self.notice: str | None = None
+        self.held = False
         self._beside: dict[str, Counter[str]] = {}
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -64,21 +67,101 @@ class Database:
                 f"{path} is damaged and in use. Stop the gateway and start it: it mends what it can."
             ) from why
         except (sqlite3.DatabaseError, OSError) as why:
+            if is_busy(why):
+                raise StoreError(f"{path}: another process keeps it for itself. Stop it, or try again.") from why
             raise StoreError(f"{path}: {why}. Check the folder's owner and free space, or move the file away.") from why
 
     def _connect(self, check_s: float) -> None:
+        try:
+            self._sql: sqlite3.Connection | None = self._connected(check_s, alone=False)
+        except sqlite3.OperationalError as why:
+            if is_busy(why):
+                raise
+            try:
+                # On a full disk there may be no room for the index of the log, and without that file it does too.
+                self._sql = self._connected(check_s, alone=True)
+            except sqlite3.DatabaseError:
+                raise why from None
+            self.held = True
+
+    def _connected(self, check_s: float, *, alone: bool) -> sqlite3.Connection:
         new = not self.path.exists()
-        self.connection = sqlite3.connect(self.path, isolation_level=None, check_same_thread=False, timeout=10)
+        sql = sqlite3.connect(self.path, isolation_level=None, check_same_thread=False, timeout=_PATIENCE_S)
         try:
             if new:
                 self.path.chmod(0o600)  # it holds the devices' keys
-            self._open(self.connection)
-            damage.look(self.connection, self.path, check_s)
-            self.windows = Windows(self.connection)
-            self.windows.refresh()
+            if alone:
+                sql.execute("PRAGMA locking_mode=EXCLUSIVE")
+            self._open(sql)
+            damage.look(sql, self.path, check_s)
+            self._windows = Windows(sql)
+            self._windows.refresh()
         except BaseException:
-            self.connection.close()
+            sql.close()
             raise
+        return sql
+
+    @property
+    def connection(self) -> sqlite3.Connection:
+        """The open connection. `hold` and `share` change it: ask for it each time. Raises sqlite3.Error."""
+        if self._sql is None:  # it could not be opened again a moment ago
+            self._sql = self._connect_again(alone=False)
+        return self._sql
+
+    @property
+    def windows(self) -> Windows:
+        """What is known of each boot. Raises sqlite3.Error."""
+        _ = self.connection  # that of the windows too
+        return self._windows
+
+    def hold(self) -> bool:
+        """Keep every other process out until `share`: SQLite then has the index of its log in memory, and writes no
+        -shm file. False, and all is as it was, if another process has it open. Between two calls; raises sqlite3.Error.
+        """
+        if not self.held:
+            self._disconnect()
+            try:
+                self._sql = self._connect_again(alone=True)
+            except sqlite3.OperationalError as why:
+                self._sql = self._connect_again(alone=False)
+                if not is_busy(why):
+                    raise
+        return self.held
+
+    def share(self) -> None:
+        """Let other processes in. Between two calls; raises sqlite3.Error, and then it may be held still."""
+        if self.held:
+            self._disconnect()
+            try:
+                self._sql = self._connect_again(alone=False)
+            except sqlite3.OperationalError:
+                self._sql = self._connect_again(alone=True)  # a full disk: without the index it may do
+                raise
+
+    def _disconnect(self) -> None:
+        if self._sql is not None:
+            self._sql.close()
+        self._sql, self.held = None, False
+
+    def _connect_again(self, *, alone: bool) -> sqlite3.Connection:
+        # mode=rw: if the file was moved away meanwhile, an empty one in its place would not do.
+        where = f"{self.path.resolve().as_uri()}?mode=rw"
+        sql = sqlite3.connect(
+            where, uri=True, isolation_level=None, check_same_thread=False, timeout=0 if alone else _PATIENCE_S
+        )
+        try:
+            if alone:
+                sql.execute("PRAGMA locking_mode=EXCLUSIVE")  # before all else: an index that is a file stays one
+            _set_up(sql)
+            sql.execute("PRAGMA foreign_keys=ON")
+            sql.execute("SELECT 1 FROM meta").fetchone()  # it is locked from here on
+            self._windows.use(sql)
+            self._windows.refresh()
+        except BaseException:
+            sql.close()
+            raise
+        self.held = alone
+        return sql
 
     def _open(self, db: sqlite3.Connection) -> None:
         # Asked before anything is set: another program's file stays as it is, down to its journal mode.
@@ -106,10 +189,7 @@ class Database:
     def _prepare(self, db: sqlite3.Connection, version: int) -> None:
         db.execute(f"PRAGMA page_size={PAGE_BYTES}")  # only a new file takes it
         db.execute("PRAGMA journal_mode=WAL")
-        db.execute("PRAGMA synchronous=FULL")
-        (page_bytes,) = db.execute("PRAGMA page_size").fetchone()
-        db.execute(f"PRAGMA wal_autocheckpoint={_LOG_BYTES // page_bytes}")
-        db.execute("PRAGMA secure_delete=FAST")  # what goes is overwritten only where that costs no write
+        _set_up(db)
         for number, sql in enumerate(migrations()[version:], start=version + 1):
             with transaction(db):
                 # executescript would commit first; statements are split by SQLite's own rule
@@ -138,9 +218,9 @@ class Database:
             with transaction(self.connection):
                 yield self.connection
         except BaseException as why:
-            self.windows.forget()
-            if isinstance(why, sqlite3.DatabaseError) and damage.is_damage(self.path, why):
-                damage.note(self.path, why)
+            self._windows.forget()
+            if isinstance(why, sqlite3.DatabaseError) and damage.is_damage(None, why):
+                damage.note(self.connection, why)
             raise
 
     def revision(self, what: str) -> int:
@@ -175,12 +255,19 @@ class Database:
 
     def close(self) -> None:
         """Close the connection; what was committed is kept."""
+        if self._sql is None:
+            return
         with suppress(sqlite3.Error):  # what is not saved now is read again from the frames
             if self.windows.unsaved:
                 with self.transaction():
                     self.windows.refresh()
                     self.windows.save_changes(at_once=True)
-        self.connection.close()
+        self._sql.close()
+
+
+def is_busy(why: BaseException) -> bool:
+    """Whether an error says that another process keeps the file for itself."""
+    return isinstance(why, sqlite3.Error) and getattr(why, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_BUSY
 
 
 def migrations() -> list[str]:
@@ -188,6 +275,14 @@ def migrations() -> list[str]:
     folder = resources.files("gateway.store") / "schema"
     files = sorted((f for f in folder.iterdir() if f.name.endswith(".sql")), key=lambda f: f.name)
     return [f.read_text(encoding="utf-8") for f in files]
+
+
+def _set_up(db: sqlite3.Connection) -> None:
+    """What holds for a connection, not for the file."""
+    db.execute("PRAGMA synchronous=FULL")
+    (page_bytes,) = db.execute("PRAGMA page_size").fetchone()
+    db.execute(f"PRAGMA wal_autocheckpoint={_LOG_BYTES // page_bytes}")
+    db.execute("PRAGMA secure_delete=FAST")  # what goes is overwritten only where that costs no write
 
 
 def _statements(script: str) -> Iterator[str]:

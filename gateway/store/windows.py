@@ -72,6 +72,11 @@ class Windows:
         self.counted: Counter[str] = Counter()
         self.unsaved = False
 
+    def use(self, sql: sqlite3.Connection) -> None:
+        """Go on with another connection to the same file."""
+        self._sql = sql
+        self.forget()
+
     def forget(self) -> None:
         """What is in memory may be wrong (a transaction was taken back): the disk is asked again."""
         self._version = -1

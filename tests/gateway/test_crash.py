@@ -27,6 +27,8 @@ from gateway.store.database import Database
 windows.SAVE_FRAMES = 50
 lines = sys.stdin.read().split()
 db = Database(Path(sys.argv[1]))
+if sys.argv[2] == "held":
+    assert db.hold()
 db.connection.execute("PRAGMA wal_autocheckpoint=30")
 known = devices.registry(db)
 for at in range(0, len(lines), 4):
@@ -64,7 +66,8 @@ def messages(household: Any) -> list[tuple[str, bytes]]:
 
 
 @pytest.mark.timeout(300)
-def test_what_was_acked_is_there_after_kill_9_however_often(household: Any):
+@pytest.mark.parametrize("how", ["shared", "held"])
+def test_what_was_acked_is_there_after_kill_9_however_often(household: Any, how: str):
     said = messages(household)
     text = "\n".join(f"{topic}@{body.hex()}" for topic, body in said)
     acked: dict[tuple[int, int], int] = {}
@@ -73,7 +76,7 @@ def test_what_was_acked_is_there_after_kill_9_however_often(household: Any):
     rng = random.Random(3)
     for n in range(ROUNDS):
         writer = subprocess.Popen(
-            [sys.executable, "-c", WRITER, str(household.path)],
+            [sys.executable, "-c", WRITER, str(household.path), how],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=env,
         )  # fmt: skip
         assert writer.stdin
