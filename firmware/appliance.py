@@ -3,11 +3,15 @@
 A kind of appliance (fridge.py, kettle.py) adds what its readings mean. Nothing here knows of the network.
 """
 
+import sys
+
 from micropython import const
 from packing import Columns
 
 GAUGE = const(0)
 EVENT = const(3)
+# In `Appliance.use`: nothing of this channel leaves, and its driver is not even asked. 1: nothing leaves; 0: all may.
+_UNMEASURED = const(2)
 
 _ROWS = const(60)
 # From here on (percent of the journal) series are thinned, until it is this empty again.
@@ -28,7 +32,14 @@ _VALUE_MOST = const(0x1FFFFFFF)
 
 class Appliance:
     """`drivers` is the board's dict name -> driver; a channel whose driver is not there reads as missing.
-    `measure(row, now_ms)` and `look(now_ms)` are for the kinds to override."""
+    `measure(row, now_ms)`, `look(now_ms)`, `forget()` and `held(now_ms, count)` are for the kinds to override.
+
+    `use` says of each channel whether anybody may use it, `quiet` that a person wants nothing to be said: both change
+    in quiet.py, which tells `on_use(state)`, the items of a state message. Where it is about safety, neither is asked:
+    a kettle reads what it needs for its own decisions, and tells nobody."""
+
+    # How long the button is held, for each of its long presses. It is looked at about once a second.
+    holds_ms: tuple = (3000,)
 
     def __init__(self, config, clock, drivers, sealer):
         self.clock = clock
@@ -46,6 +57,10 @@ class Appliance:
         self._series = [index for index, channel in enumerate(config.channels) if channel.kind != EVENT]
         self._samples = [_sampler(drivers.get(config.channels[index].driver)) for index in self._series]
         self._failed = [False] * len(self._series)
+        self.use = bytearray(len(config.channels))
+        self.quiet = False
+        self.on_use = None
+        self._held = self._since_ms = 0
         self._row = [None] * len(self._series)
         self._empty_row = (None,) * len(self._series)
         self._columns = Columns(len(self._series), _ROWS)
@@ -88,7 +103,10 @@ class Appliance:
             self.seal()
             self._offset_s = self.clock.offset_s
         if now >= self._next_ms:
-            self._sample(now)
+            if self.quiet:
+                self._next_ms = now + self._step_ms
+            else:
+                self._sample(now)
         self.look(now)
         self.settle()
         # Sealed when one more row would come too late, so that a frame never waits beyond its deadline.
@@ -110,18 +128,41 @@ class Appliance:
 
     def look(self, now):
         """At least once a second."""
+        button = self.drivers.get("button")
+        if button is None or button.sample() != 1:
+            self._held = 0
+            self._since_ms = now
+        elif self._held < len(self.holds_ms) and now - self._since_ms >= self.holds_ms[self._held]:
+            self._held += 1
+            self.held(now, self._held)
+
+    def forget(self):
+        """What was measured before is nothing to compare with: it would tell what happened while nobody was to know."""
+
+    def held(self, now, count):
+        """The button is held, for the `count`-th of its long presses: quiet, or no longer."""
+        self._busy_ms = now + _QUIET_AFTER_MS
+        self.command("use", None)
 
     def make_safe(self):
         """Switches off what could do harm. Must not fail, whatever state the rest is in."""
 
     def command(self, verb, args):
-        """Does a verified command. Returns None, or why it is refused."""
+        """Does a verified command. Returns None, or why it is refused. `use` without a list is the button."""
         if verb == "flush" and not args:
             self.seal()
         elif verb == "reboot" and not args:
             self.reboot_asked = True
         elif verb == "live" and len(args) == 1 and isinstance(args[0], int) and 0 <= args[0] <= _LIVE_MOST_S:
             self._live_until_ms = self.clock.uptime_ms() + args[0] * 1000
+        elif verb == "use":
+            try:
+                from quiet import decide
+
+                del sys.modules["quiet"]
+                return decide(self, args)
+            except MemoryError:
+                return "fault"  # the gateway asks again, and so will a person
         else:
             return "verb"
         return None
@@ -129,7 +170,7 @@ class Appliance:
     def event(self, name, value):
         """Notes that something happened now, if the board has such a channel. `settle()` sends it on its way."""
         index = self._events.get(name)
-        if index is None:
+        if index is None or self.quiet or self.use[index]:
             return
         now = self.clock.uptime_ms()
         if len(self._pending) >= _EVENTS_MOST or now - self._pending_ms > _OFFSET_MOST_MS:
@@ -160,13 +201,19 @@ class Appliance:
             self._miss(missed)
         row = self._row
         for place, sample in enumerate(self._samples):
+            index = self._series[place]
+            if self.use[index] == _UNMEASURED:
+                row[place] = None
+                continue
             value = None if sample is None else sample()
             row[place] = value
             if (value is None) != self._failed[place]:
                 self._failed[place] = value is None
-                index = self._series[place]
                 self.event("fault", index if value is None else -1 - index)
         self.measure(row, now)
+        for place, index in enumerate(self._series):
+            if self.use[index]:
+                row[place] = None
         self._add(row)
 
     def _miss(self, missed):

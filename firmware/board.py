@@ -1,4 +1,4 @@
-"""A running board: its health line, its way to reboot, and what keeps all of it going."""
+"""A running board: its health line, its LED, its way to reboot, and what keeps all of it going."""
 
 import asyncio
 import gc
@@ -9,6 +9,17 @@ from micropython import const
 _HEALTH_EVERY_S = const(600)
 _HEAP_EVERY_S = const(3600)
 _DRAIN_MS = const(10000)
+# What the LED shows, by the board's state, of which the first three are numbered as on the wire: no connection (slow),
+# connected (on), quiet (two short ones), safe mode (fast). Sixteen bits, an eighth of a second each, over and over, the
+# first in the lowest.
+_LED = (0x00FF, 0xFFFF, 0x0005, 0x5555)
+_BEAT_MS = const(125)
+_LOOK_MS = const(1000)
+
+
+def lit(state, now_ms):
+    """Whether the LED is on (1 or 0) in that state of the board at that (real) moment."""
+    return _LED[state] >> (now_ms // _BEAT_MS & 15) & 1
 
 
 class Board:
@@ -53,6 +64,17 @@ class Board:
         if self.appliance.reboot_asked:
             self.appliance.reboot_asked = False
             self._rebooting = asyncio.create_task(self._reboot())
+
+    async def show(self):
+        """Shows the board's state on its LED, for ever."""
+        led = self.appliance.drivers["led"]
+        while True:
+            state = 2 if self.appliance.quiet else 1 if self.link.client.connected else 0
+            now = self.clock.real_ms()
+            on = lit(state, now)
+            if led.value != on:
+                led.set(on)
+            await asyncio.sleep_ms(_LOOK_MS if state == 1 else _BEAT_MS - now % _BEAT_MS)
 
     async def _reboot(self):
         print("reboot")

@@ -11,7 +11,7 @@ from micropython import const
 
 FIRMWARE = "0.1.0"
 
-_CATEGORIES = ("temperature", "door", "stock", "energy", "presence", "use", "diagnostics")
+_MOST_WORD = const(32)
 _MOST_CHANNELS = const(32)
 _MOST_FACTOR = const(1000000)
 _MOST_TEXT = const(255)
@@ -159,8 +159,12 @@ def _check_channel(key, channel):
             raise _wrong(key + ": num and den", "whole numbers from 1 to %d" % _MOST_FACTOR)
     if not _is_number(channel.kind, 0, 3):
         raise _wrong(key + ": its kind", "0 (gauge), 1 (state), 2 (counter) or 3 (event)")
-    if channel.category not in _CATEGORIES:
-        raise _wrong(key + ": its category", "some of these: " + ", ".join(_CATEGORIES))
+    category = channel.category
+    # Any word that consent can speak of: a household and an operator have words of their own.
+    if not isinstance(category, str) or not 0 < len(category) <= _MOST_WORD or not category[0].isalpha():
+        raise _wrong(key + ": its category", "a word such as temperature")
+    if category.strip("abcdefghijklmnopqrstuvwxyz0123456789-"):
+        raise _wrong(key + ": its category", "a word of lower-case letters, digits and hyphens")
     if channel.driver is not None and not isinstance(channel.driver, str):
         raise _wrong(key + ": its driver", "a driver's name, or null")
 

@@ -3,6 +3,7 @@
 from appliance import Appliance
 from micropython import const
 
+_UNMEASURED = const(2)
 _AJAR_MS = const(60000)
 _AJAR_AGAIN_MS = const(300000)
 _CHANGE_G = const(20)
@@ -93,6 +94,9 @@ class Fridge(Appliance):
         door = self.drivers["door"]
         while True:
             await door.changed.wait()
+            place = self._door_place
+            if self.quiet or (place is not None and self.use[self._series[place]] == _UNMEASURED):
+                continue
             self._door_level(door.sample())
             self.settle()
 
@@ -108,7 +112,13 @@ class Fridge(Appliance):
             if change_g is not None:
                 self.event("stock_event", change_g)
 
+    def forget(self):
+        self._door.open = None
+        for _, shelf in self._shelves:
+            shelf.settled_g = None
+
     def look(self, now):
+        super().look(now)
         ajar_s = self._door.ajar_s(now)
         if ajar_s is not None:
             self.event("door_ajar", ajar_s)

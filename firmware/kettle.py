@@ -17,8 +17,6 @@ _RISE = const(8)
 _PLATEAU_MS = const(15000)
 _LEAST_TARGET_CDEG = const(4000)
 _FULL_CDEG = const(10000)
-# Looks (one a second) that see the button held: then it is a long press.
-_HELD_LOOKS = const(3)
 
 
 class HeaterControl:
@@ -116,7 +114,13 @@ class HeaterControl:
 
 
 class Kettle(Appliance):
-    """Needs the drivers water_temp, water_mass, base and heater; without one of them the heater stays off."""
+    """Needs the drivers water_temp, water_mass, base and heater; without one of them the heater stays off.
+
+    These it reads for its own decisions also while a channel is not to be measured, or the kettle is quiet: a heater
+    that is on is watched, whoever may know of it. Quiet, it heats for who presses its button, and for nobody else."""
+
+    # Armed for a remote start; and longer: quiet, or no longer.
+    holds_ms = (3000, 8000)
 
     def __init__(self, config, clock, drivers, sealer):
         super().__init__(config, clock, drivers, sealer)
@@ -125,7 +129,6 @@ class Kettle(Appliance):
         self._heater = drivers.get("heater")
         self._inputs = [drivers.get(name) for name in ("water_temp", "water_mass", "base")]
         self._base = None
-        self._held = 0
         self.make_safe()
 
     def tasks(self):
@@ -152,6 +155,8 @@ class Kettle(Appliance):
             self.control.stop(keep_armed=True)
             self._show(None)
         elif verb == "boil" and len(args) <= 1 and all(isinstance(arg, int) for arg in args):
+            if self.quiet:
+                return "quiet"
             why = self.control.remote(self.clock.uptime_ms(), *self._readings(), *args)
             if why is not None:
                 return why
@@ -165,18 +170,20 @@ class Kettle(Appliance):
         self._check(now)
 
     def look(self, now):
+        super().look(now)
         # Also between the readings of a long step: what must stop is stopped within a second.
-        if self.control.on:
+        if self.control.on or self.quiet:
             self._check(now)
-        button = self.drivers.get("button")
-        if button is None or button.sample() != 1:
-            self._held = 0
-            return
-        self._held += 1
-        if self._held == _HELD_LOOKS:
+
+    def held(self, now, count):
+        if count == 1 and not self.quiet:
             why = self.control.hold(now, *self._readings())
             print("kettle: armed" if why is None else "kettle: not armed: " + why)
-            self._show(None)
+        else:
+            self.control.stop()
+        self._show(None)
+        if count == 2:
+            super().held(now, count)
 
     def _readings(self):
         """Water temperature, water mass and base contact as they are now. Nothing, while the loop that would switch

@@ -63,6 +63,7 @@ class Link:
         self._birth = birth
         self._online = online
         self._offline = offline
+        self._told = True  # what state the board is in
         self.woken = asyncio.Event()
         self._greeted = 0
         self._introduced = 0  # the earlier boot whose birth was said last
@@ -137,6 +138,13 @@ class Link:
                 pass
         await self.client.close()
 
+    def say(self, state):
+        """Says (once it is connected) what state the board is in from now on: the items of the message behind its
+        boot."""
+        self._online = self._mac.seal(b"state", cbor.dumps([_VERSION, self._boot] + state))
+        self._told = False
+        self.woken.set()
+
     def _ready(self):
         """Connected, and everybody knows who is there."""
         return self.client.connected and self._greeted == self.client.connects
@@ -152,6 +160,7 @@ class Link:
         self._flight.rewind(now, self._begin_ms)
         await client.subscribe((self._topic + "ack", self._topic + "cmd"))
         await client.publish(self._topic + "birth", self._birth, retain=True)
+        self._told = True
         await client.publish(self._topic + "state", self._online, retain=True)
         self._greeted = this
         self._introduced = 0
@@ -160,6 +169,9 @@ class Link:
 
     async def _serve(self, beat):
         while self._ready():
+            if not self._told:
+                self._told = True
+                await self.client.publish_soon(self._topic + "state", self._online, True)
             now = self._clock.real_ms()
             entry = self._flight.next(now) if now >= self._ack_by_ms else None
             if entry is None:

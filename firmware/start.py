@@ -162,6 +162,11 @@ def _make_link(board, config, mac):
         board.boot_reused,
     )
     board.sealer.on_frame = board.link.woken.set
+    board.appliance.on_use = board.link.say
+    import quiet
+
+    quiet.load(board.appliance)
+    del quiet, sys.modules["quiet"]
 
 
 def _supervise(board, config):
@@ -172,6 +177,8 @@ def _supervise(board, config):
         supervisor.add(*task)
     supervisor.add("mqtt", board.link.keep_connected)
     supervisor.add("link", board.link.run, _LINK_LIMIT_MS)
+    if "led" in board.appliance.drivers:
+        supervisor.add("led", board.show)
     if config.wifi is not None:
         try:
             from wifi import Wifi

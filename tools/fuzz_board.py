@@ -227,7 +227,7 @@ def _connections() -> Iterator[bytes]:
 
 def _board_files() -> Iterator[bytes]:
     """board.json of the emulated boards."""
-    from tools import boardfile
+    from gateway.flash import boardfile
 
     for board in boardfile.list_boards(onboard.FIRMWARE.parent / "boards"):
         table = boardfile.to_board_json(

@@ -39,7 +39,12 @@ class MessageVector:
                     c["kind"] = VALUE_KINDS[c["kind"]]
                 return birth
             case "states":
-                return {"boot": self.items[1], "online": bool(self.items[2])}
+                return {
+                    "boot": self.items[1],
+                    "online": self.items[2] > 0,
+                    "quiet": self.items[2] == 2,
+                    "kept": self.items[3] if len(self.items) > 3 else [],
+                }
             case "acks":
                 return {"time_s": self.items[1], "wait_s": self.items[2], "upto": self.items[3:]}
             case _:
@@ -55,14 +60,20 @@ class MessageVector:
 def messages() -> Iterator[MessageVector]:
     """Every message that is not a frame."""
     yield from _births()
-    for boot, online, name in (
-        (7, 1, "online"),
-        (7, 0, "offline"),
-        (1, 1, "boot_lowest"),
-        (2**32 - 1, 0, "boot_highest"),
+    highest = 2**30 - 1
+    for name, why, items in (
+        ("online", "a board is there", [7, 1]),
+        ("offline", "a board says it, or the broker in its place", [7, 0]),
+        ("boot_lowest", "a board is there", [1, 1]),
+        ("boot_highest", "a board says it, or the broker in its place", [2**32 - 1, 0]),
+        ("quiet", "somebody held its button", [7, 2]),
+        ("kept", "channels 2, 6 and 7 are not sent", [7, 1, [0b11000100, 0]]),
+        ("kept_unmeasured", "the same, and channel 2 is not measured", [7, 1, [0b11000100, 0b100]]),
+        ("quiet_kept", "both", [7, 2, [0b11000100, 0b100]]),
+        ("kept_beyond_30", "channel 31: the second pair", [7, 1, [0, 0, 2, 2]]),
+        ("kept_all", "all of 64 channels", [7, 1, [highest, highest, highest, 0, 0b1111, 0b1000]]),
     ):
-        why = "a board says it, or the broker in its place" if not online else "a board is there"
-        yield MessageVector("states", name, why, [1, boot, online])
+        yield MessageVector("states", name, why, [1, *items])
     yield from _acks()
     yield from _commands()
 
@@ -89,6 +100,7 @@ def _births() -> Iterator[MessageVector]:
         ("name_longest", "64 characters of four bytes each", [*head, "\U0001f9ca" * 64, fridge[:1]]),
         ("smallest", "one counter", [1, 1, "k", "m", "0", "n", [["beats", "1", 1, 1, 2, "use"]]]),
         ("channel_edges", "edges of a channel's fields", [1, 2**32 - 1, "k" * 32, "m", "0", "n", edges]),
+        ("category_own", "a category of the household's own", [*head, "n", [["x", "/", 1, 1, 0, "blood-sugar"]]]),
         ("channels_64", "as many channels as there can be, half of them series", [*head, "many", many]),
         ("events_only", "a device without series", [*head, "button", [["boil", "/", 1, 1, 3, "use"]]]),
     ):
@@ -116,6 +128,12 @@ def _commands() -> Iterator[MessageVector]:
     soon = 1_780_000_060
     for verb, args in (("flush", []), ("reboot", []), ("live", [300]), ("boil", [9500]), ("off", [])):
         yield MessageVector("commands", verb, "a verb of the boards", [1, 12, soon, verb, args])
+    for name, why, args in (
+        ("use", "channels 2, 6 and 7 are not to be sent, and 2 not to be measured", [0b11000100, 0b100]),
+        ("use_beyond_30", "channel 31: the second pair", [0, 0, 2, 2]),
+        ("use_all", "every channel is used", []),
+    ):
+        yield MessageVector("commands", name, why, [1, 12, soon, "use", args])
     yield MessageVector("commands", "counter_lowest", "the first command of all", [1, 1, soon, "off", []])
     yield MessageVector("commands", "counter_highest", "the last command of all", [1, 2**32 - 1, 2**36, "off", []])
     kinds = [-1, 0, 2**31 - 1, -(2**31), "kitchen", "", True, False]

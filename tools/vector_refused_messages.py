@@ -48,7 +48,7 @@ def _births() -> Iterator[Row]:
         yield name, f"{what} is not what it must be", BAD_BIRTH, birth(index, value)
     for index, value in (
         (0, "Beats"), (0, "1beat"), (0, ""), (0, 1), (1, ""), (1, "u" * 65), (2, 0), (2, -1), (2, 10**9 + 1), (3, 0),
-        (3, True), (4, 4), (4, -1), (4, None), (5, "Use"), (5, 7),
+        (3, True), (4, 4), (4, -1), (4, None), (5, "Use"), (5, 7), (5, "-use"), (5, "my use"),
     ):  # fmt: skip
         broken = [value if i == index else item for i, item in enumerate(channel)]
         name = f"channel_{index}_{cbor2.dumps(value).hex()[:12]}"
@@ -59,12 +59,18 @@ def _births() -> Iterator[Row]:
 
 def _states() -> Iterator[Row]:
     for name, item, reason in (
-        ("version", [2, 7, 1], WRONG_VERSION), ("true", [1, 7, True], BAD_FRAME), ("two", [1, 7, 2], BAD_FRAME),
+        ("version", [2, 7, 1], WRONG_VERSION), ("true", [1, 7, True], BAD_FRAME), ("three", [1, 7, 3], BAD_FRAME),
         ("boot", [1, 0, 1], BAD_FRAME), ("boot_true", [1, True, 1], BAD_FRAME), ("short", [1, 7], BAD_FRAME),
         ("long", [1, 7, 1, 0], BAD_FRAME), ("number", 1, BAD_FRAME), ("float", [1, 7, 1.0], BAD_FRAME),
-        ("version_float", [1.0, 7, 1], BAD_FRAME),
+        ("version_float", [1.0, 7, 1], BAD_FRAME), ("kept_odd", [1, 7, 1, [4]], BAD_FRAME),
+        ("kept_offline", [1, 7, 0, [4, 0]], BAD_FRAME), ("kept_empty", [1, 7, 1, []], BAD_FRAME),
+        ("kept_nothing", [1, 7, 1, [0, 0]], BAD_FRAME), ("kept_nothing_after", [1, 7, 1, [4, 0, 0, 0]], BAD_FRAME),
+        ("kept_sent_unmeasured", [1, 7, 1, [4, 2]], BAD_FRAME), ("kept_wide", [1, 7, 1, [2**30, 0]], BAD_FRAME),
+        ("kept_true", [1, 7, 1, [True, 0]], BAD_FRAME), ("kept_negative", [1, 7, 1, [-1, 0]], BAD_FRAME),
+        ("kept_four_pairs", [1, 7, 1, [1, 0] * 4], BAD_FRAME), ("kept_number", [1, 7, 1, 4], BAD_FRAME),
+        ("kept_channel_64", [1, 7, 1, [0, 0, 0, 0, 16, 0]], BAD_FRAME),
     ):  # fmt: skip
-        yield name, "not [1, boot, 0 or 1]", reason, cbor2.dumps(item)
+        yield name, "not [1, boot, 0 to 2, a list of pairs]", reason, cbor2.dumps(item)
 
 
 def _acks() -> Iterator[Row]:

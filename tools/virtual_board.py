@@ -13,12 +13,13 @@ import json
 import os
 import shutil
 import socket
+import time
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from tools import boardfile
+from gateway.flash import boardfile
 from tools.board_folder import ROOT, BoardError, find_micropython, flash
 
 __all__ = ["BoardError", "VirtualBoard", "find_micropython", "flash"]
@@ -39,10 +40,15 @@ IMAGE_BLOCKS: Final = 160
 """Blocks of 4 KiB in an image: the journal's usual bound, twice, and some for counters and directories."""
 
 _CONSOLE_LINES: Final = 200
+_LED_CHANGES: Final = 64
+_LED_PERIOD_S: Final = 2.0
+_LED_PATTERNS: Final = {0: "off", 1: "slow", 2: "two short", 8: "fast"}
+"""By how often it goes on in a period."""
 
 
 class VirtualBoard:
-    """One emulated board. `health` is the newest dictionary of its console's `HG` lines, None before the first.
+    """One emulated board. `health` is the newest dictionary of its console's `HG` lines, None before the first; `led`
+    holds when (monotonic seconds) its LED last went on (1) and off (0).
 
     speed: simulated seconds in a real one. epoch_ms: real Unix milliseconds at which simulated time is real time; None
     for a board whose clock nobody sets.
@@ -80,6 +86,7 @@ class VirtualBoard:
         self.health: dict[str, Any] | None = None
         self.console: deque[str] = deque(maxlen=_CONSOLE_LINES)
         self.restarts = 0
+        self.led: deque[tuple[float, int]] = deque(maxlen=_LED_CHANGES)
         self.starter_arguments = tuple(starter_arguments)
         self._settings = dict(settings or {})
         self._image = image
@@ -98,6 +105,7 @@ class VirtualBoard:
         self._process: asyncio.subprocess.Process | None = None
         self._world: asyncio.subprocess.Process | None = None
         self._reader: asyncio.Task[None] | None = None
+        self._world_reader: asyncio.Task[None] | None = None
         self._final = asyncio.Event()
         self._stopping = False
         self._flashed = False
@@ -144,6 +152,19 @@ class VirtualBoard:
         if self._error is not None:
             raise self._error
 
+    def press(self, seconds: int, button: str = "button") -> None:
+        """Hold a button of the board for so many seconds of the household's time. Needs a board that was started."""
+        if self._world is not None and self._world.stdin is not None:
+            self._world.stdin.write(f"press {button} {seconds}\n".encode())
+
+    def led_pattern(self) -> str:
+        """What the LED showed in the last two seconds: on, off, slow, two short, fast; "changing" if none of these."""
+        since_s = time.monotonic() - _LED_PERIOD_S
+        recent = [value for at_s, value in self.led if at_s >= since_s]
+        if not recent:
+            return "on" if self.led and self.led[-1][1] else "off"
+        return _LED_PATTERNS.get(recent.count(1), "changing")
+
     async def kill(self) -> None:
         """End it at once, as a power cut would; nothing is saved. The folder and the world stay."""
         self._stopping = True
@@ -161,6 +182,9 @@ class VirtualBoard:
         if world is not None and world.returncode is None:
             world.kill()
             await world.wait()
+        if self._world_reader is not None:
+            await self._world_reader
+            self._world_reader = None
 
     async def _flash(self) -> None:
         more = () if self._image is None else (SIM_FLASH, self._starter)
@@ -184,14 +208,22 @@ class VirtualBoard:
             WORLD.name,
             *map(str, arguments),
             cwd=folder,
-            stdin=asyncio.subprocess.DEVNULL,
+            stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.STDOUT,
         )
         said = await self._world.stdout.readline() if self._world.stdout else b""
         if b"ready" not in said:
             raise BoardError(f"{self.board_name}: its world does not start: {said.decode(errors='replace').strip()}")
+        self._world_reader = asyncio.create_task(self._watch_world(self._world))
         return port
+
+    async def _watch_world(self, world: asyncio.subprocess.Process) -> None:
+        """Read what the world says of the board: when its LED goes on and off."""
+        while world.stdout and (line := await world.stdout.readline()):
+            word, _, value = line.decode("utf-8", "replace").strip().partition(" ")
+            if word == "led" and value in ("0", "1"):
+                self.led.append((time.monotonic(), int(value)))
 
     async def _spawn(self, micropython: str) -> asyncio.subprocess.Process:
         program, environment = ["main.py"], None

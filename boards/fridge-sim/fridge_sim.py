@@ -24,7 +24,7 @@ class World(House):
         ("bottom_shelf", "bottom_g"),
         ("power", "power_w"),
     )
-    INPUTS = (("door", 0),)
+    INPUTS = (("door", 0), ("button", 0))
     ACTUATORS = ()
 
     def __init__(self, seed=1):

@@ -9,6 +9,7 @@ from micropython import const
 _TIMEOUT_S = const(2)
 _SHOW_MS = const(10)  # real: an edge stays this long before the next, whatever the speed
 _FRESH_MS = const(5)  # real: one look serves all the sensors of a row
+_LOOK_MS = const(1000)  # real: somebody may press a button at any time
 _IDLE_MS = const(60000)
 _BUSY_MS = const(5000)
 
@@ -32,16 +33,17 @@ class World:
             name, value = pair.split("=")
             self.inputs[name] = Input(int(value))
 
-    def look(self, anew=False):
-        """Sees the world at the time that it is now; False while it is away."""
+    def look(self, anew=False, edges=False):
+        """Sees the world at the time that it is now, and with `edges` what happened at the inputs; False while it is
+        away."""
         now_ms = self._clock.uptime_ms()
         if not anew and now_ms - self._seen_ms < _FRESH_MS * self._speed:
             return True
-        line = str(now_ms)
+        line = str(now_ms) + (" !" if edges else "")
         for pair in self.settings.items():
             line += " %s=%d" % pair
         try:
-            seen, edges = self._ask(line)
+            seen, happened = self._ask(line)
         except OSError:
             self._link = None
             self.values.clear()
@@ -54,7 +56,7 @@ class World:
         for pair in seen[2:]:
             name, value = pair.split("=")
             self.values[name] = int(value)
-        self._edges += edges.split()
+        self._edges += happened.split()
         return True
 
     async def run(self):
@@ -62,14 +64,15 @@ class World:
         show_ms = _SHOW_MS * self._speed
         while True:
             wait_ms = show_ms
-            there = self.look()
+            there = self.look(edges=not self._edges)
             if self._edges:
                 name, value = self._edges.pop(0).split("=")
                 contact = self.inputs[name]
                 contact.value = int(value)
                 contact.changed.set()
             elif there:
-                wait_ms = min(self._due_ms - self._clock.uptime_ms(), _BUSY_MS if self._busy else _IDLE_MS)
+                wait_ms = self._due_ms - self._clock.uptime_ms()
+                wait_ms = min(wait_ms, _BUSY_MS if self._busy else _IDLE_MS, _LOOK_MS * self._speed)
             await self._clock.sleep_ms(max(wait_ms, show_ms))
 
     def _ask(self, line):

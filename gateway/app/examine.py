@@ -9,10 +9,10 @@ from gateway.store.frames import Incoming, SealedBirth, SealedFrame, StateChange
 from gateway.wire import topics
 from gateway.wire.birth import decode_birth
 from gateway.wire.cose import open_sealed
-from gateway.wire.downlink import decode_state
 from gateway.wire.errors import WireError
 from gateway.wire.frame import MAX_COUNTER, VERSION, decode
 from gateway.wire.item import leading_integers, read_sequence
+from gateway.wire.state import decode_state
 
 
 def examine(topic: str, message: bytes, devices: Mapping[str, Device], now_ms: int) -> Incoming:
@@ -33,8 +33,8 @@ def examine(topic: str, message: bytes, devices: Mapping[str, Device], now_ms: i
             return _frame(device, topic, message, payload, now_ms)
         if what == "birth":
             return SealedBirth(device.id, topic, decode_birth(payload), payload, now_ms)
-        boot, online = decode_state(payload)
-        return StateChange(device.id, boot, online, now_ms)
+        state = decode_state(payload)
+        return StateChange(device.id, state.boot, state.online, now_ms, state.quiet, state.use)
     except WireError as why:
         return DeadLetter(topic, message, why.reason, str(why), now_ms)
 

@@ -9,12 +9,15 @@ import time
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
+from gateway.app.admission import Admission
 from gateway.app.household import gateway_id
 from gateway.app.ingest import Ingest
 from gateway.app.lending import Lending, SoleGateway
 from gateway.app.participation import Participation
+from gateway.app.rekeying import Rekeying
 from gateway.app.settings import Settings, SettingsError, SinkSettings
 from gateway.app.source import BrokerAddress, MqttSource
+from gateway.broker.access import GATEWAY
 from gateway.consent import pseudonym, register
 from gateway.consent.grants import Grant
 from gateway.forward import notices
@@ -61,9 +64,9 @@ class Gateway:
         if self.notice is not None:
             log.error("%s", self.notice)
         self.store = StoreThread()
-        self._lending = Lending(self.db, self.store, self.consent_changed)
         broker = settings.broker
-        self._broker = _builtin(broker.host, broker.port) if broker.builtin else None
+        self._admission = Admission(broker, self.db, self.store)
+        self._broker = _builtin(broker.host, broker.port, self._admission) if broker.builtin else None
         client_id = broker.client_id or f"hearthgate-{gateway_id(self.db)}"
         self.source = MqttSource(_address(settings, self._broker), client_id=client_id)
         self.forwarders: list[Forwarder] = []
@@ -77,10 +80,13 @@ class Gateway:
             make_room=self._make_room,
             events_awaited=self._events_awaited,
             on_commit=self._committed,
+            on_new_key=self._admission.changed,
         )
+        self._lending = Lending(self.db, self.store, self._changed_beside, self.ingest.looked)
         self._register = register.Register(self.db)
         self._participation = Participation(self.db, self.store, self._register, self.command, now_ms)
-        self._listeners: list[Callable[[frames.Committed], None]] = [self._participation.heard]
+        self._rekeying = Rekeying(self.db, self.store, self.command)
+        self._listeners: list[Callable[[frames.Committed], None]] = [self._participation.heard, self._rekeying.heard]
         self._tasks: list[asyncio.Task[None]] = []
         self._check: asyncio.Task[None] | None = None
         self._stopping = False
@@ -99,6 +105,7 @@ class Gateway:
         ]
         self._spawn("ingest", self.ingest.run())
         self._spawn("participation", self._participation.run())
+        self._spawn("rekeying", self._rekeying.run())
         for sink, queue in zip(sinks, queues, strict=True):
             # In a thread: what a sink needs takes long to load, and the boards wait for their first ack.
             self.forwarders.append(Forwarder(queue, await asyncio.to_thread(make_sink, sink), self.store))
@@ -211,6 +218,12 @@ class Gateway:
         self._participation.changed()
         self._wake()
 
+    async def _changed_beside(self) -> None:
+        """A command changed something: when this returns, that holds here."""
+        await self.consent_changed()
+        self._rekeying.changed()
+        await self._admission.changed()
+
     def _events_awaited(self) -> bool:
         """Whether somebody outside may have single readings or events, and so would wait for a commit."""
         now_ms = self.now_ms()
@@ -281,17 +294,20 @@ def make_sink(settings: SinkSettings) -> Sink:
     return HttpsSink(settings.url, token=token, tls=tls, erasure_url=settings.erasure_url)
 
 
-def _builtin(host: str, port: int) -> "BuiltinBroker":
+def _builtin(host: str, port: int, admission: Admission) -> "BuiltinBroker":
     from gateway.app.broker import BuiltinBroker  # noqa: PLC0415 - with Mosquitto, which a house has, it is not loaded
 
-    return BuiltinBroker(host, port)
+    admission.builtin = BuiltinBroker(host, port, admission.passwords)
+    return admission.builtin
 
 
 def _address(settings: Settings, builtin: "BuiltinBroker | None") -> BrokerAddress:
     broker = settings.broker
+    if builtin is not None:
+        return BrokerAddress(broker.host, builtin.port, GATEWAY, builtin.gateway_password)
     try:
         password = broker.password_file.read_text(encoding="utf-8").strip() if broker.password_file else None
         tls = ssl.create_default_context(cafile=broker.ca) if broker.ca else None
     except (OSError, ssl.SSLError, UnicodeDecodeError) as why:
         raise SettingsError(f"broker: {why}. Check password_file and ca.") from why
-    return BrokerAddress(broker.host, builtin.port if builtin else broker.port, broker.user, password, tls)
+    return BrokerAddress(broker.host, broker.port, broker.user, password, tls)

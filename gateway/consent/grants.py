@@ -154,7 +154,8 @@ def changed(grant: Grant, now_ms: int, *, text: str, **fields_: Any) -> Grant:
     if grant.revoked_ms is not None or now_ms >= grant.expiry_ms:
         raise GrantError(f"{grant.id} is {'revoked' if grant.revoked_ms is not None else 'over'}: give a new grant")
     leaves_other = any(name in fields_ and fields_[name] != getattr(grant, name) for name in _WHAT_LEAVES)
-    anew = {"start_ms": now_ms, "since_ms": None} if leaves_other else {}
+    # From now on, but not earlier than it was to start.
+    anew = {"start_ms": max(now_ms, grant.start_ms), "since_ms": None} if leaves_other else {}
     return replace(
         grant, **{"explicit": False, **anew, **fields_}, text=text, version=grant.version + 1, created_ms=now_ms
     )

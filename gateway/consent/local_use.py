@@ -74,7 +74,7 @@ def set_mode(db: Database, device: str, category: str, mode: Mode, now_ms: int) 
     with db.transaction() as sql:
         if device != ANY_DEVICE and not sql.execute("SELECT 1 FROM device WHERE device = ?", (device,)).fetchone():
             raise GrantError(f"no device {device!r}; `hearthgate devices list` shows them, and * stands for all")
-        if modes(db).get((device, category), Mode.KEEP) is mode:
+        if mode_of(modes(db), device, category) is mode:
             return
         sql.execute(
             "INSERT INTO local_use VALUES (?, ?, ?) ON CONFLICT (device, category) DO UPDATE SET mode = excluded.mode",

@@ -12,7 +12,8 @@ KEY_BYTES = 32
 
 @dataclass(frozen=True, slots=True)
 class Device:
-    """One enrolled device. `key` is the secret of its COSE_Mac0; `revoked` devices are refused."""
+    """One enrolled device. `key` is the secret of its COSE_Mac0; `revoked` devices are refused; of a `quiet` one
+    somebody held the button: it says nothing of what it measures."""
 
     id: int
     device: str
@@ -21,6 +22,7 @@ class Device:
     revoked: bool
     online: bool
     seen_ms: int | None
+    quiet: bool = False
 
     def __repr__(self) -> str:
         return f"Device({self.device}, {self.name!r})"  # the key stays out of logs
@@ -57,7 +59,7 @@ def registry(db: Database) -> dict[str, Device]:
     db.windows.refresh()
     heard_ms = {device_id: boot.seen_ms for device_id, boot in db.windows.newest().items()}
     rows = db.connection.execute(
-        "SELECT id, device, name, key, revoked_ms, online, seen_ms FROM device ORDER BY device"
+        "SELECT id, device, name, key, revoked_ms, online, seen_ms, quiet FROM device ORDER BY device"
     )
     return {
         device: Device(
@@ -68,8 +70,9 @@ def registry(db: Database) -> dict[str, Device]:
             revoked_ms is not None,
             bool(online),
             max(seen_ms or 0, heard_ms.get(id_, 0)) or None,
+            bool(quiet),
         )
-        for id_, device, name, key, revoked_ms, online, seen_ms in rows
+        for id_, device, name, key, revoked_ms, online, seen_ms, quiet in rows
     }
 
 

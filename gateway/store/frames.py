@@ -11,6 +11,7 @@ from gateway.store.window import WindowFull
 from gateway.store.windows import Boot
 from gateway.wire.birth import Birth
 from gateway.wire.frame import Frame, Gap
+from gateway.wire.state import ALL_USED, Use
 
 __all__ = [
     "Committed",
@@ -53,12 +54,15 @@ class SealedBirth:
 
 @dataclass(frozen=True, slots=True)
 class StateChange:
-    """A device says (or the broker says for it) that it is online or not."""
+    """A device says (or the broker says for it) that it is online or not; and if it is, whether it is quiet, and which
+    channels it keeps to itself."""
 
     device_id: int
     boot: int
     online: bool
     received_ms: int
+    quiet: bool = False
+    use: Use = ALL_USED
 
 
 Incoming = SealedFrame | SealedBirth | StateChange | DeadLetter
@@ -67,7 +71,8 @@ Incoming = SealedFrame | SealedBirth | StateChange | DeadLetter
 @dataclass(slots=True)
 class Committed:
     """What one commit did. `acks`: (device row, boot) -> high-water mark, for every boot that was heard or that a gap
-    spoke of, the last one heard last. `missing`: numbers that boards said are gone, and that are not here."""
+    spoke of, the last one heard last. `missing`: numbers that boards said are gone, and that are not here. `states`:
+    what boards said of themselves, but for what they said in an earlier boot."""
 
     acks: dict[tuple[int, int], int] = field(default_factory=dict)
     stored: int = 0
@@ -75,6 +80,7 @@ class Committed:
     dead: int = 0
     deferred: int = 0
     missing: int = 0
+    states: list[StateChange] = field(default_factory=list)
 
 
 def commit(db: Database, batch: Sequence[Incoming]) -> Committed:
@@ -109,10 +115,12 @@ class _Commit:
         elif isinstance(item, StateChange):
             # one of an earlier boot is an old message that somebody kept
             if item.boot >= self._windows.newest_boot(item.device_id):
+                # A board that has gone is as quiet as it was: it keeps to that when it starts again.
                 self._sql.execute(
-                    "UPDATE device SET online = ?, seen_ms = ? WHERE id = ?",
-                    (item.online, item.received_ms, item.device_id),
+                    "UPDATE device SET online = ?, seen_ms = ?, quiet = CASE WHEN ? THEN ? ELSE quiet END WHERE id = ?",
+                    (item.online, item.received_ms, item.online, item.quiet, item.device_id),
                 )
+                self._done.states.append(item)
         else:
             self._set_aside(item)
 

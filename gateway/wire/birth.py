@@ -13,6 +13,7 @@ from gateway.wire.errors import BirthError
 from gateway.wire.frame import MAX_CHANNEL, MAX_COUNTER, VERSION, Frame, integer, load
 
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,31}")
+_CATEGORY = re.compile(r"[a-z][a-z0-9_-]{0,31}")  # a word of consent, which has hyphens
 _MAX_TEXT = 64
 _MAX_SCALE = 10**9
 
@@ -105,7 +106,8 @@ def _channel(item: Any) -> Channel:
     integer(num, 1, _MAX_SCALE, "num", BirthError)
     integer(den, 1, _MAX_SCALE, "den", BirthError)
     integer(kind, 0, max(ValueKind), "kind of value", BirthError)
-    _name(category, "category")
+    if type(category) is not str or not _CATEGORY.fullmatch(category):
+        raise BirthError(f"category is {category!r:.40}; it must be a word of consent such as temperature")
     return Channel(name, unit, num, den, ValueKind(kind), category)
 
 

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from tools.boardfile import load
+from gateway.flash.boardfile import load
 from tools.simrows import order0_entropy, rows
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -161,7 +161,7 @@ async def test_every_edge_is_shown_in_its_order(speed: int) -> None:
 def test_a_broken_sensor_gives_none() -> None:
     drivers = fridge_sim.open_drivers({"sim": None}, StandInClock())
     assert {name for name in drivers if name != "tasks"} == {
-        "fridge_temp", "freezer_temp", "door", "top_shelf", "bottom_shelf", "power",
+        "fridge_temp", "freezer_temp", "door", "top_shelf", "bottom_shelf", "power", "button",
     }  # fmt: skip
     for name, driver in drivers.items():
         if name == "tasks":

@@ -20,6 +20,7 @@ import aiomqtt
 import pytest
 
 from gateway.wire import birth, cose, downlink, frame, topics
+from gateway.wire.state import State, Use, decode_state
 from tests.conftest import Broker, BrokerFactory
 from tools.virtual_board import VirtualBoard, flash
 
@@ -41,7 +42,7 @@ class Gateway:
         self.frames: dict[tuple[int, int], frame.Frame] = {}
         self.came: Counter[tuple[int, int]] = Counter()
         self.births: list[birth.Birth] = []
-        self.states: list[tuple[int, bool]] = []
+        self.states: list[State] = []
         self.gone: defaultdict[int, set[int]] = defaultdict(set)
         self._upto: Counter[int] = Counter()
         self._counters = itertools.count(time.time_ns() // 1_000_000)
@@ -56,7 +57,7 @@ class Gateway:
             if what == "birth":
                 self.births.append(birth.decode_birth(payload))
             elif what == "state":
-                self.states.append(downlink.decode_state(payload))
+                self.states.append(decode_state(payload))
             else:
                 await self._take(frame.decode(payload), message.payload)
 
@@ -164,7 +165,7 @@ def test_all_that_is_sealed_arrives_once(kind: str, mosquitto: BrokerFactory, tm
         assert health["payload_bytes"] == sum(map(len, gateway.sealed.values()))
         assert health["heap_min"] >= LEAST_FREE
         assert gateway.births[0].kind == kind
-        await until(lambda: gateway.states[-1] == (1, False), board)
+        await until(lambda: gateway.states[-1] == State(1, online=False), board)
 
     play(scene, mosquitto(), kind, tmp_path)
 
@@ -222,13 +223,40 @@ def test_a_power_cut_starts_a_new_boot(mosquitto: BrokerFactory, tmp_path: Path)
         await board.start()
         await until(lambda: gateway.frames, board)
         await board.kill()
-        await until(lambda: (1, False) in gateway.states, board)
+        await until(lambda: State(1, online=False) in gateway.states, board)
         await board.start()
         await until(lambda: (2, 1) in gateway.frames, board)
-        assert (2, True) in gateway.states
+        assert State(2, online=True) in gateway.states
         assert gateway.births[-1].boot == 2
 
     play(scene, mosquitto(), "fridge", tmp_path)
+
+
+def test_it_says_what_it_keeps_to_itself_and_again_after_a_power_cut(mosquitto: BrokerFactory, tmp_path: Path) -> None:
+    """The commands of a gateway to a kettle: not measured is what its heater hangs on, and it is safe all the same."""
+
+    async def scene(gateway: Gateway, board: VirtualBoard) -> None:
+        await board.start()
+        await until(lambda: gateway.states, board)
+        await gateway.command("use", 0b11, 0b01)
+        kept = State(1, online=True, use=Use(0b11, 0b01))
+        await until(lambda: gateway.states[-1] == kept, board)
+        await until(lambda: any(f.columns and f.columns[0][-1] is None for f in gateway.frames.values()), board)
+        await board.kill()
+        await board.start()
+        await until(lambda: State(2, online=True, use=Use(0b11, 0b01)) in gateway.states, board)
+        await until(lambda: any(boot == 2 and f.rows for (boot, _), f in gateway.frames.items()), board)
+        rows = [row for (boot, _), f in gateway.frames.items() if boot == 2 for row in zip(*f.columns, strict=True)]
+        assert all(row[:2] == (None, None) and row[2] is not None for row in rows)
+        await gateway.command("use")
+        await until(lambda: gateway.states[-1] == State(2, online=True), board)
+        await gateway.command("use", 1 << 12, 0)
+        await gateway.command("reboot")
+        health = await board.wait_final(PATIENCE_S)
+        assert health["refused"] == {"verb": 1}, "it has no such channel"
+        assert health["heap_min"] >= LEAST_FREE
+
+    play(scene, mosquitto(), "kettle", tmp_path)
 
 
 def test_a_lost_boot_counter_is_found_again(mosquitto: BrokerFactory, tmp_path: Path) -> None:

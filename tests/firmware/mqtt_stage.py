@@ -9,6 +9,7 @@ import asyncio
 import contextlib
 import json
 import os
+import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 from typing import Any, Self
@@ -128,9 +129,14 @@ class Stage:
     def __init__(self, micropython: str) -> None:
         self._micropython = micropython
         self._puppets: list[Puppet] = []
+        self._settings: list[Path] = []
 
     async def __call__(self, port: int, **settings: Any) -> Puppet:
-        command = micropython_command(self._micropython, "mqtt_puppet.py", json.dumps({"port": port, **settings}))
+        # By a file: MicroPython's own command line takes no argument of more than 255 characters.
+        with tempfile.NamedTemporaryFile("w", suffix=".json", delete=False) as file:
+            json.dump({"port": port, **settings}, file)
+        self._settings.append(Path(file.name))
+        command = micropython_command(self._micropython, "mqtt_puppet.py", file.name)
         process = await asyncio.create_subprocess_exec(
             *command, stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, env=ENVIRONMENT
         )
@@ -141,6 +147,8 @@ class Stage:
     async def clear(self) -> None:
         for puppet in self._puppets:
             await puppet.kill()
+        for file in self._settings:
+            file.unlink()
 
 
 Scene = Callable[[Stage], Awaitable[None]]

@@ -81,3 +81,20 @@ def test_revisions_grow_with_every_change_and_are_seen_by_another_connection(hou
     assert other.revision("devices") == before + 2
     assert other.revision("never heard of") == 0
     other.close()
+
+
+def test_a_quiet_device_is_quiet_until_it_says_otherwise(household: Any, board: Any):
+    def quiet() -> bool:
+        return devices.registry(household.db)[board.device].quiet
+
+    household.receive(board.birth(), board.state(1))
+    assert not quiet()
+    done = household.receive(board.state(2))
+    assert quiet()
+    assert [(state.online, state.quiet) for state in done.states] == [(True, True)]
+    household.receive(board.state(0))
+    assert quiet(), "a power cut does not change what somebody wanted"
+    assert household.receive(board.birth(2), board.state(1)).states == [], "an earlier boot said that"
+    assert quiet()
+    household.receive(board.state(1, boot=2))
+    assert not quiet()

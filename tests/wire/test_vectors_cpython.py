@@ -10,9 +10,10 @@ import pytest
 
 from gateway.wire.birth import decode_birth, encode_birth
 from gateway.wire.cose import open_sealed, seal, split
-from gateway.wire.downlink import MAX_ACK_BOOTS, decode_ack, decode_state, encode_ack, encode_command
+from gateway.wire.downlink import MAX_ACK_BOOTS, decode_ack, encode_ack, encode_command
 from gateway.wire.errors import FrameError, WireError
 from gateway.wire.frame import decode
+from gateway.wire.state import decode_state, encode_state
 from tools import onboard, vectors
 
 VECTORS = vectors.load()
@@ -110,8 +111,11 @@ def test_the_gateway_reads_a_birth_to_its_meaning_and_back(vector: dict[str, Any
 
 @each("states")
 def test_the_gateway_reads_a_state_to_its_meaning(vector: dict[str, Any]):
-    boot, online = decode_state(bytes.fromhex(vector["payload"]))
-    assert {"boot": boot, "online": online} == vector["meaning"]
+    payload = bytes.fromhex(vector["payload"])
+    state = decode_state(payload)
+    read = {name: getattr(state, name) for name in ("boot", "online", "quiet")}
+    assert {**read, "kept": state.use.words()} == vector["meaning"]
+    assert encode_state(state) == payload
 
 
 @each("acks")

@@ -62,7 +62,11 @@ WRONG = (
     ("channels", [["t", "Cel", 1, 16, 0, "temperature"]]),
     ("channels", [["t", "Cel", 1, 0, 0, "temperature", None]]),
     ("channels", [["t", "Cel", 1, 16, 4, "temperature", None]]),
-    ("channels", [["t", "Cel", 1, 16, 0, "weather", None]]),
+    ("channels", [["t", "Cel", 1, 16, 0, "Weather", None]]),
+    ("channels", [["t", "Cel", 1, 16, 0, "the-weather-of-today-and-tomorrow", None]]),
+    ("channels", [["t", "Cel", 1, 16, 0, "-weather", None]]),
+    ("channels", [["t", "Cel", 1, 16, 0, "", None]]),
+    ("channels", [["t", "Cel", 1, 16, 0, 5, None]]),
     ("channels", [["t", "Cel", 1, 16, 0, "temperature", 3]]),
     ("channels", [["t", "Cel", 1, 16, 3, "temperature", None]]),
     ("channels", [["t", "Cel", 1, 1, 0, "use", None], ["t", "Cel", 1, 1, 0, "use", None]]),
@@ -100,6 +104,12 @@ def test_a_good_file_is_read():
 def test_the_journal_may_be_bounded_otherwise():
     c = config.check(dict(copy(GOOD), journal_bytes=4096, flash_bytes=0, durable=True))
     assert (c.journal_bytes, c.flash_bytes, c.durable) == (4096, 0, True)
+
+
+def test_a_category_is_any_word_of_consent():
+    for category in ("health", "blood-sugar", "a1"):
+        channels = [["t", "Cel", 1, 16, 0, category, None]]
+        assert config.check(dict(copy(GOOD), channels=channels)).channels[0].category == category
 
 
 def test_what_is_wrong_is_named():

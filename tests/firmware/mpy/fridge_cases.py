@@ -151,3 +151,54 @@ def test_a_fridge_without_door_and_shelves_still_reports():
     run_until(fridge, clock, 60000)
     assert [len(frame[4]) for frame in sealer.frames] == [6]
     assert len(fridge.tasks()) == 1
+
+
+def test_what_nobody_may_use_is_watched_at_home_and_not_told():
+    fridge, clock, sealer, drivers = made()
+    fridge.command("use", [0b111110, 0])
+    run_until(fridge, clock, 65000)
+    drivers["top_shelf"].value = 2400
+    drivers["door"].value = 1
+    run_until(fridge, clock, 200000)
+    drivers["door"].value = 0
+    run_until(fridge, clock, 300000)
+    fridge.command("use", [])
+    run_until(fridge, clock, 400000)
+    assert [events(sealer, channel) for channel in (DOOR_EVENT, DOOR_AJAR, STOCK_EVENT)] == [[], [], []]
+
+
+async def test_an_edge_of_a_door_that_is_not_to_be_measured_is_not_looked_at():
+    fridge, _, _, drivers = made()
+    task = asyncio.create_task(fridge.tasks()[1][1]())
+    await asyncio.sleep_ms(1)
+    asked = []
+    drivers["door"].sample = lambda: asked.append(1) or drivers["door"].value
+    for args, count in (([0b11010, 0b11010], 0), ([0b11010, 0], 1), ([], 2)):
+        fridge.command("use", args)
+        drivers["door"].swing(1 - drivers["door"].value)
+        await asyncio.sleep_ms(5)
+        assert len(asked) == count, args
+    task.cancel()
+
+
+def test_what_happened_while_it_was_quiet_is_not_told_afterwards():
+    fridge, clock, sealer, drivers = made()
+    drivers["button"] = Sensor(0)
+    run_until(fridge, clock, 65000)
+    drivers["button"].value = 1
+    run_until(fridge, clock, 70000)
+    drivers["button"].value = 0
+    assert fridge.quiet
+    sealer.take()
+    drivers["top_shelf"].value = 2400
+    drivers["door"].value = 1
+    run_until(fridge, clock, 400000)
+    drivers["button"].value = 1
+    run_until(fridge, clock, 405000)
+    drivers["button"].value = 0
+    run_until(fridge, clock, 460000)
+    fridge.seal()
+    assert [events(sealer, channel) for channel in (DOOR_EVENT, DOOR_AJAR, STOCK_EVENT)] == [[], [], []]
+    run_until(fridge, clock, 500000)
+    (first,) = events(sealer, DOOR_AJAR)
+    assert first[1] < 80, "it counts from where it was seen again"

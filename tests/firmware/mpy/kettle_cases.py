@@ -210,3 +210,84 @@ async def test_a_press_without_water_is_told_as_dry():
     task.cancel()
     assert not bench.heats()
     assert bench.events() == [(DRY, 1)]
+
+
+def test_its_safety_reads_what_is_not_to_be_measured():
+    for name, value in (("water_temp", 1600), ("water_mass", 249), ("water_temp", None), ("water_mass", None)):
+        bench = Bench()
+        assert bench.kettle.command("use", [0x7F, 0x7F]) is None
+        bench.arm()
+        assert bench.kettle.command("boil", []) is None
+        bench.run(5)
+        assert bench.heats()
+        bench.drivers[name].value = value
+        bench.run(1)
+        assert not bench.heats(), (name, value)
+        bench.kettle.seal()
+        frames = bench.sealer.take()
+        assert bench.events() == []
+        told = [row for frame in frames if frame[0] == "columns" for row in frame[4]][1:]
+        assert told and all(row == [None, None, None] for row in told), "and nobody hears of it"
+
+
+def hold(bench, seconds):
+    """As a finger does it: pressed at once, and then held."""
+    bench.kettle._show(bench.kettle.control.press(bench.clock.now, *bench.kettle._readings()))
+    bench.drivers["button"].value = 1
+    bench.run(seconds)
+    bench.drivers["button"].value = 0
+    bench.run(1)
+
+
+def test_held_longer_it_is_quiet_and_obeys_nobody_from_afar():
+    bench = Bench()
+    hold(bench, 6)
+    assert not bench.kettle.quiet
+    assert bench.kettle.control.armed(bench.clock.now)
+    hold(bench, 9)
+    assert bench.kettle.quiet
+    assert not bench.heats()
+    assert not bench.kettle.control.armed(bench.clock.now)
+    bench.sealer.take()
+    for args in ([], [9000]):
+        assert bench.kettle.command("boil", args) == "quiet"
+    assert bench.kettle.command("off", []) is None
+    hold(bench, 4)
+    assert bench.kettle.command("boil", []) == "quiet", "what would arm it does not"
+    assert not bench.kettle.control.armed(bench.clock.now)
+    hold(bench, 9)
+    assert not bench.kettle.quiet
+    assert bench.kettle.command("boil", []) == "unarmed"
+    assert bench.sealer.take() == []
+
+
+def test_quiet_it_heats_for_who_presses_and_is_as_safe_as_ever():
+    for name, value in (
+        ("water_temp", None),
+        ("water_mass", None),
+        ("base", None),
+        ("water_mass", 249),
+        ("base", 0),
+        ("water_temp", 1600),
+    ):
+        bench = Bench()
+        hold(bench, 9)
+        bench.sealer.take()
+        bench.kettle._show(bench.kettle.control.press(bench.clock.now, *bench.kettle._readings()))
+        assert bench.heats()
+        bench.run(5)
+        assert bench.heats()
+        bench.drivers[name].value = value
+        bench.run(1)
+        assert not bench.heats(), (name, value)
+        assert bench.sealer.take() == []
+
+
+def test_quiet_it_is_off_after_ten_minutes_too():
+    bench = Bench()
+    hold(bench, 9)
+    bench.kettle._show(bench.kettle.control.press(bench.clock.now, *bench.kettle._readings()))
+    bench.run(599)
+    assert bench.heats()
+    bench.run(2)
+    assert not bench.heats()

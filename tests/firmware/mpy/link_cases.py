@@ -169,3 +169,50 @@ async def test_a_frame_that_cannot_be_sent_is_the_same_when_it_can():
     assert (bench.link.retransmits, bench.link.payload_bytes) == (2, sum(len(payload) for payload in first))
     assert frame(first[0])[:3] == [1, BOOT, 1]
     assert KEY not in first[0]
+
+
+def states(bench):
+    return [entry for entry in bench.client.log if entry[1] == "state"]
+
+
+async def test_another_state_is_said_once_and_after_every_connection():
+    bench = Bench()
+    await bench.greeted()
+    bench.link.say([2, [4, 0]])
+    await bench.serve()
+    await bench.serve()
+    (said,) = states(bench)
+    assert cbor.loads(bench.mac.open(b"state", said[2])) == [1, 7, 2, [4, 0]]
+    assert said[3], "retained"
+    bench.client.connected = False
+    bench.client.take()
+    await bench.greeted()
+    await bench.client.connect()
+    assert states(bench)[-1][2] == said[2]
+
+
+async def test_a_state_that_changed_without_a_connection_is_what_is_said_first():
+    bench = Bench()
+    bench.link.say([2])
+    await bench.serve()
+    assert bench.client.log == []
+    await bench.client.connect()
+    await bench.serve()
+    assert [cbor.loads(bench.mac.open(b"state", entry[2])) for entry in states(bench)] == [[1, 7, 2]]
+
+
+async def test_a_state_that_could_not_be_sent_is_said_with_the_next_connection():
+    bench = Bench()
+    await bench.greeted()
+    bench.link.say([2])
+    working = bench.client.publish_soon
+
+    async def broken(topic, payload, retain=False):
+        raise OSError("gone")
+
+    bench.client.publish_soon = broken
+    await bench.serve()
+    bench.client.publish_soon = working
+    bench.client.take()
+    await bench.client.connect()
+    assert len(states(bench)) == 1

@@ -1,6 +1,6 @@
-"""The MQTT client under the command of a test: settings in argv[1], commands on stdin, events on stdout, JSON lines.
+"""The MQTT client under the command of a test: settings in the file argv[1], commands on stdin, events on stdout.
 
-A command is {"n": number, "do": what, ...}; its answer repeats n. Events have no n.
+All are JSON lines. A command is {"n": number, "do": what, ...}; its answer repeats n. Events have no n.
 """
 
 import asyncio
@@ -10,7 +10,8 @@ import sys
 
 import mqtt
 
-settings = json.loads(sys.argv[1])
+with open(sys.argv[1]) as file:
+    settings = json.load(file)
 topics = settings.pop("subscribe", None)
 fill_id = settings.pop("last_id", 0)
 
