@@ -16,7 +16,7 @@ import signal
 import sqlite3
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from aiohttp import web
@@ -42,7 +42,9 @@ class Cloud:
 
     `token`: where set, events and notices need it as a bearer token. `now` gives Unix seconds, the clock that
     expiries are held against. `expected_grants`: where set, events under any other grant id are leaks; it may
-    be replaced or added to at any time, as `faults` may be replaced. Raises CloudError where `host` is not loopback.
+    be replaced or added to at any time, as `faults` may be replaced. `keys`: the household's public key for a
+    recipient, where it is known; notices to that one are then believed with this key only. Raises CloudError where
+    `host` is not loopback.
     """
 
     def __init__(
@@ -55,12 +57,13 @@ class Cloud:
         now: Callable[[], float] = time.time,
         expected_grants: set[str] | None = None,
         faults: Faults | None = None,
+        keys: Mapping[str, bytes] | None = None,
     ) -> None:
         if not _is_loopback(host):
             raise CloudError(f"{host} is not this machine alone, and the cloud has no login: use 127.0.0.1.")
         self._path = Path(path_db)
         self._host, self._port = host, port
-        self._terms = Terms(token, now, expected_grants, Dice(faults or Faults()))
+        self._terms = Terms(token, now, expected_grants, Dice(faults or Faults()), keys or {})
         self._store: StoreThread | None = None
         self._runner: web.AppRunner | None = None
         self._last_stats = CloudStats()
@@ -116,6 +119,15 @@ class Cloud:
     @expected_grants.setter
     def expected_grants(self, grants: set[str] | None) -> None:
         self._terms.expected_grants = grants
+
+    @property
+    def keys(self) -> Mapping[str, bytes]:
+        """The household's public key, for a recipient."""
+        return self._terms.keys
+
+    @keys.setter
+    def keys(self, keys: Mapping[str, bytes]) -> None:
+        self._terms.keys = keys
 
     @property
     def faults(self) -> Faults:

@@ -10,23 +10,23 @@ import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from functools import lru_cache
 from typing import Final, Literal
+
+from tools.cloud_times import EPOCH, length_s, parse_time, unix_s
 
 __all__ = [
     "Refusal",
     "is_text",
-    "parse_time",
     "refusal",
-    "unix_s",
 ]
 
 READINGS: Final = "io.hearthgate.readings.v1"
 AGGREGATE: Final = "io.hearthgate.aggregate.v1"
 EVENT: Final = "io.hearthgate.event.v1"
 
-GRID_S: Final[Mapping[str, int]] = {"15min": 900, "hour": 3600, "day": 86400}
-GRANULARITIES: Final = frozenset({"raw", "event", *GRID_S})
+# Beside these two every granularity is a length of time: a household may name lengths of its own.
+AS_IT_IS: Final = frozenset({"raw", "event"})
+LEAST_READINGS: Final = 2
 CONSENT_FLAGS: Final = (
     "consentgrant",
     "consentpurpose",
@@ -41,18 +41,16 @@ AGGREGATE_KEYS: Final = LABEL_KEYS | {"from", "to", "min", "mean", "max", "count
 EVENT_KEYS: Final = LABEL_KEYS | {"value"}
 TIME_LABELS: Final = frozenset({"measured", "placed", "arrival"})
 
-# A day that begins with summer time is an hour shorter; no cell of the grid is shorter than that.
-SHORTEST_DAY_S: Final = 23 * 3600
+# A day that begins with summer time is an hour shorter; no cell of whole days is shorter than that.
+SUMMER_TIME_S: Final = 3600
+DAY_S: Final = 86400
 # Every time zone in use is a whole number of quarters of an hour from UTC. Others would let a sender
 # shift the grid minute by minute and have the fine readings told from the differences.
 ZONE_STEP_S: Final = 900
 
-MAX_TIME_CHARS: Final = 40  # RFC 3339 with nanoseconds and an offset has 35; also bounds the cache below
 MAX_TEXT_CHARS: Final = 1024  # of one attribute; a URI or a title in any language fits
 MAX_NUMBER: Final = 2.0**63  # beyond this a number is no reading, and not every database can hold it
 
-_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
-_RFC3339: Final = re.compile(r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d{1,9})?([Zz]|[+-]\d\d:\d\d)", re.ASCII)
 _ATTRIBUTE_NAME: Final = re.compile(r"[a-z0-9]+", re.ASCII)
 # CloudEvents 1.0.2, type system: a String holds no control characters, surrogates or noncharacters.
 _FORBIDDEN: Final = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff\ufdd0-\ufdef\ufffe\uffff]")
@@ -64,27 +62,6 @@ class Refusal:
 
     kind: Literal["consent", "format"]
     reason: str
-
-
-@lru_cache(maxsize=4096)  # one batch names the same expiry and the same cells over and over
-def _parsed(text: str) -> datetime | None:
-    if _RFC3339.fullmatch(text) is None:
-        return None
-    try:
-        return datetime.fromisoformat(text.upper())
-    except ValueError:
-        return None
-
-
-def parse_time(value: object) -> datetime | None:
-    """The moment of an RFC 3339 time, with its offset, or None. Leap seconds (:60) are not taken."""
-    return _parsed(value) if isinstance(value, str) and len(value) <= MAX_TIME_CHARS else None
-
-
-def unix_s(value: object) -> float | None:
-    """Unix seconds of an RFC 3339 time, or None where it is none."""
-    moment = parse_time(value)
-    return None if moment is None else (moment - _EPOCH).total_seconds()
 
 
 def is_text(value: object) -> bool:
@@ -150,8 +127,9 @@ def _flags_problem(
             return f"{flag} must be a text"
     if event["consentrecipient"] != recipient:
         return f"granted to another recipient ({str(event['consentrecipient'])[:64]!r})"
-    if event["consentgranularity"] not in GRANULARITIES:
-        return "consentgranularity must be one of " + ", ".join(sorted(GRANULARITIES))
+    granularity = str(event["consentgranularity"])
+    if granularity not in AS_IT_IS and not length_s(granularity):
+        return "consentgranularity must be raw, event, hour, day or a length of time such as 15min"
     expiry_s = unix_s(event["consentexpiry"])
     if expiry_s is None:
         return "consentexpiry is not an RFC 3339 time"
@@ -178,23 +156,28 @@ def _granularity_problem(event: Mapping[str, object]) -> str | None:
     for key, value in data.items():
         if key not in keys or not _is_scalar(value):
             return f"data.{key[:64]} tells more than {granularity!r}, which is all that is granted"
-    return None if granularity == "event" else _grid_problem(event.get("time"), data, granularity)
+    if granularity == "event":
+        return None
+    count = data.get("count")
+    if isinstance(count, int) and not isinstance(count, bool) and 0 < count < LEAST_READINGS:
+        return "data.count is 1: the lowest, mean and highest of one reading are that reading"
+    return _grid_problem(event.get("time"), data, granularity)
 
 
 def _grid_problem(time: object, data: Mapping[str, object], granularity: str) -> str | None:
     """Whether the cell is aligned by its own wall clock, so that a household's local day is a day."""
-    step_s = GRID_S[granularity]
+    step_s = length_s(granularity)
     moments: dict[str, datetime] = {}
     for name, value in (("from", data.get("from")), ("to", data.get("to")), ("time", time)):
         moment = parse_time(value)
         if moment is None:
             return f"{name} is not an RFC 3339 time"
-        wall_s = moment.hour * 3600 + moment.minute * 60 + moment.second
         offset_s = (moment.utcoffset() or timedelta()).total_seconds()
+        wall_s = (moment.replace(tzinfo=UTC, microsecond=0) - EPOCH).total_seconds()
         if wall_s % step_s or moment.microsecond or offset_s % ZONE_STEP_S:
             return f"{name} {value!s} is not on the {granularity} grid"
         moments[name] = moment
-    shortest_s = SHORTEST_DAY_S if granularity == "day" else step_s
+    shortest_s = step_s if step_s % DAY_S else step_s - SUMMER_TIME_S
     if (moments["to"] - moments["from"]).total_seconds() < shortest_s:
         return f"from and to are less than the granted {granularity} apart"
     if not moments["from"] <= moments["time"] <= moments["to"]:

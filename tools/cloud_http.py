@@ -6,8 +6,8 @@ import asyncio
 import hmac
 import logging
 import sqlite3
-from collections.abc import Awaitable, Callable, Collection
-from dataclasses import asdict, dataclass
+from collections.abc import Awaitable, Callable, Collection, Mapping
+from dataclasses import asdict, dataclass, field
 from typing import Final, Protocol
 
 from aiohttp import hdrs, web
@@ -15,6 +15,7 @@ from aiohttp import hdrs, web
 from tools.cloud_body import BadBodyError, TooLargeError, UnsupportedError, decode_json, unpack
 from tools.cloud_check import is_text
 from tools.cloud_faults import Dice, Faults, FaultsError
+from tools.cloud_notice import read_notice
 from tools.cloud_page import gather, render
 from tools.cloud_records import CloudStats
 from tools.cloud_store import CloudStore
@@ -24,7 +25,7 @@ __all__ = ["CloudHttp", "Terms"]
 
 BATCH_TYPE: Final = "application/cloudevents-batch+json"
 EVENT_TYPE: Final = "application/cloudevents+json"
-NOTICE_TYPE: Final = "application/json"
+NOTICE_TYPES: Final = frozenset({"application/json", EVENT_TYPE})
 
 MAX_BODY: Final = 8 * 1024 * 1024  # bytes, packed and unpacked; a day of one fridge is under 1 MiB
 MAX_NOTICE: Final = 64 * 1024
@@ -60,6 +61,7 @@ class Terms:
     now: Callable[[], float]
     expected_grants: set[str] | None
     dice: Dice
+    keys: Mapping[str, bytes] = field(default_factory=dict)  # the household's, for a recipient
 
 
 class CloudHttp:
@@ -96,7 +98,14 @@ class CloudHttp:
         return await self._accept(request, take, MAX_BODY)
 
     async def _post_erasure(self, request: web.Request) -> web.StreamResponse:
-        return await self._accept(request, _take_notice, MAX_NOTICE)
+        key = self._terms.keys.get(request.match_info["recipient"])
+
+        def take(
+            store: CloudStore, recipient: str, body: bytes, content_type: str, coding: str, now_s: float
+        ) -> web.Response:
+            return _take_notice(store, recipient, body, content_type, coding, now_s, key)
+
+        return await self._accept(request, take, MAX_NOTICE)
 
     async def _accept(self, request: web.Request, take: _Take, limit: int) -> web.StreamResponse:
         """What every post to a recipient shares: token, faults, the body's bound, the count of requests."""
@@ -195,14 +204,18 @@ def _take_events(
 
 
 def _take_notice(
-    store: CloudStore, recipient: str, body: bytes, content_type: str, coding: str, now_s: float
+    store: CloudStore,
+    recipient: str,
+    body: bytes,
+    content_type: str,
+    coding: str,
+    now_s: float,
+    key: bytes | None,
 ) -> web.Response:
-    if content_type != NOTICE_TYPE:
-        raise UnsupportedError(f"the content type of a notice must be {NOTICE_TYPE}, in UTF-8")
-    notice = decode_json(unpack(body, coding, MAX_NOTICE))
-    if not isinstance(notice, dict) or not (notice.get("grant") is None or is_text(notice["grant"])):
-        raise BadBodyError('a notice must be a JSON object, and its "grant", if any, a text')
-    store.erase(recipient, notice, size=len(body), now_s=now_s)
+    if content_type not in NOTICE_TYPES:
+        raise UnsupportedError("the content type of a notice must be one of " + ", ".join(sorted(NOTICE_TYPES)))
+    event = decode_json(unpack(body, coding, MAX_NOTICE))
+    store.erase(recipient, read_notice(event, recipient, key), event, size=len(body), now_s=now_s)
     return web.Response(status=204)
 
 

@@ -254,7 +254,8 @@ def _notes(view: RecipientView, now_s: float) -> str:
         notes.append(f"{counts.conflicts:,} of them differed from what came first")
     if counts.erasures:
         last = words.ago(now_s - view.erasures[0].arrived_s) if view.erasures else "before"
-        notes.append(f"{words.plural(counts.erased, 'event')} erased at the household's request, last asked {last}")
+        gone = words.plural(counts.erased, "event")
+        notes.append(f"{gone} erased at the household's signed request, last asked {last}")
     return f"<p class='soft small'>{_e('; '.join(notes)).capitalize()}.</p>" if notes else ""
 
 

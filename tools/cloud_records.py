@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
 from tools.cloud_check import Refusal
 
-__all__ = ["CloudStats", "Counts", "Holding", "Kept", "Refused", "Report"]
+__all__ = ["CloudStats", "Counts", "Holding", "Kept", "Refused", "Report", "terms"]
 
 REPORTED: Final = 100  # refusals named in one answer
 
@@ -88,3 +89,11 @@ class Report:
             event_id = event.get("id") if isinstance(event, dict) else None
             name = event_id[:64] if isinstance(event_id, str) else None
             self.reasons.append({"index": index, "id": name, "kind": why.kind, "reason": why.reason})
+
+
+def terms(event: Mapping[str, object]) -> tuple[str, ...]:
+    """On what terms an event is held: its grant, purpose, granularity and expiry, and its category."""
+    data = event["data"]
+    category = data.get("category") if isinstance(data, dict) else None
+    flags = (event[f"consent{name}"] for name in ("grant", "purpose", "granularity", "expiry"))
+    return (*(str(flag) for flag in flags), str(category))

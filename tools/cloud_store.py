@@ -16,7 +16,9 @@ from typing import Final
 
 from tools.cloud_body import BadBodyError
 from tools.cloud_check import Refusal, refusal
-from tools.cloud_records import CloudStats, Counts, Holding, Kept, Refused, Report
+from tools.cloud_erase import erase_grant, erase_sources
+from tools.cloud_notice import Notice
+from tools.cloud_records import CloudStats, Counts, Holding, Kept, Refused, Report, terms
 
 __all__ = ["CloudStore"]
 
@@ -47,7 +49,7 @@ CREATE TABLE refused (
 CREATE TABLE erasures (
     arrival   INTEGER PRIMARY KEY,
     recipient TEXT NOT NULL,
-    grant_id  TEXT,
+    grant_id  TEXT,  -- NULL where only some devices' data was meant, and the grant lives on
     arrived_s REAL NOT NULL,
     body      TEXT NOT NULL,
     UNIQUE (recipient, body)
@@ -79,13 +81,6 @@ REFUSED_BODY_CHARS: Final = 65_536  # of one refused event; a whole one of ours 
 # One text for one meaning, whatever the order of members; ASCII, so that any JSON string fits. Made once,
 # because json.dumps would make it anew for every event.
 _canonical: Final = json.JSONEncoder(sort_keys=True, separators=(",", ":")).encode
-
-
-def _terms(event: Mapping[str, object]) -> tuple[str, ...]:
-    data = event["data"]
-    category = data.get("category") if isinstance(data, dict) else None
-    flags = (event[f"consent{name}"] for name in ("grant", "purpose", "granularity", "expiry"))
-    return (*(str(flag) for flag in flags), str(category))
 
 
 def _grant(body: object) -> str | None:
@@ -154,12 +149,12 @@ class CloudStore:
                     report.refuse(index, event, why)
                     self._refuse(recipient, event, why, now_s)
                 elif isinstance(event, dict) and self._insert(recipient, event, now_s, report):
-                    held[_terms(event)] += 1
-            for terms, n in held.items():
+                    held[terms(event)] += 1
+            for agreed, n in held.items():
                 self._db.execute(
                     "INSERT INTO held VALUES (?, ?, ?, ?, ?, ?, ?) "
                     "ON CONFLICT DO UPDATE SET events = events + excluded.events",
-                    (recipient, *terms, n),
+                    (recipient, *agreed, n),
                 )
             if report.refused:
                 self._db.execute(
@@ -206,22 +201,17 @@ class CloudStore:
         query = "SELECT grant_id FROM erasures WHERE recipient = ? AND grant_id IS NOT NULL"
         return {row[0] for row in self._db.execute(query, (recipient,))}
 
-    def erase(self, recipient: str, notice: Mapping[str, object], *, size: int, now_s: float) -> int:
-        """Keep an erasure notice; where it names a "grant", delete what came under it. Returns how many."""
-        named = notice.get("grant")
-        grant = named if isinstance(named, str) else None
+    def erase(self, recipient: str, notice: Notice, body: object, *, size: int, now_s: float) -> int:
+        """Keep an erasure notice, and delete what it asks for; `body` is what it came as. Returns how many."""
         with self._transaction():
             fresh = self._db.execute(
                 "INSERT OR IGNORE INTO erasures (recipient, grant_id, arrived_s, body) VALUES (?, ?, ?, ?)",
-                (recipient, grant, now_s, _canonical(notice)),
+                (recipient, notice.grant if notice.sources is None else None, now_s, _canonical(body)),
             ).rowcount
-            erased = 0
-            if grant is not None:
-                mine = (recipient, grant)
-                query = "DELETE FROM events WHERE recipient = ? AND grant_id = ?"
-                erased = self._db.execute(query, mine).rowcount
-                self._db.execute("DELETE FROM held WHERE recipient = ? AND grant_id = ?", mine)
-                self._db.execute("UPDATE refused SET body = '' WHERE recipient = ? AND grant_id = ?", mine)
+            if notice.sources is None:
+                erased = erase_grant(self._db, recipient, notice.grant)
+            else:
+                erased = erase_sources(self._db, recipient, notice.grant, notice.sources)
             counts = {"erasures": fresh, "erased": erased, "requests": 1, "bytes_received": size}
             self._add(recipient, counts)
         return erased

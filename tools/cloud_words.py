@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Final
 
-from tools.cloud_check import parse_time
+from tools.cloud_times import length_s, parse_time
 
 __all__ = [
     "ago",
@@ -87,7 +87,7 @@ def purpose(name: str) -> str:
 
 def finely(granularity: str) -> str:
     """A granularity as what is sent: `hour` as `hourly summaries`."""
-    return FINELY.get(granularity, granularity)
+    return FINELY.get(granularity) or (f"summaries of {granularity}" if length_s(granularity) else granularity)
 
 
 def moment(time: object) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import json
 import logging
 from collections.abc import Iterator
@@ -123,6 +124,23 @@ def _event(**changes: object) -> dict[str, Any]:
     }  # fmt: skip
 
 
+def _notice(sources: list[str] | None) -> bytes:
+    """An erasure notice with a right signature."""
+    from gateway.consent.canonical import canonical
+    from gateway.consent.signing import SigningKey
+    from gateway.forward.notices import SIGNED_TYPE
+
+    key, time = SigningKey(bytes(32)), "2026-11-22T10:00:00Z"
+    about: dict[str, Any] = {"id": "00112233445566778899aabbccddeeff", "grant": "g-1"}
+    data = {"reason": "revoked", "sources": sources, "from": time, "to": time}
+    signed = key.sign(SIGNED_TYPE, canonical({**about, **data, "recipient": "manufacturer", "at": time}))
+    event = {
+        "specversion": "1.0", "source": "urn:hearthgate:household", "type": "io.hearthgate.erasure.v1", "time": time,
+        **about, "data": {**data, "signed": base64.b64encode(signed).decode(), "key": key.public.hex()},
+    }  # fmt: skip
+    return json.dumps(event).encode()
+
+
 def _cloud_seeds() -> Iterator[bytes]:
     said = {"unit": "Cel", "category": "temperature", "time_label": "placed"}
     readings = _event(
@@ -135,10 +153,8 @@ def _cloud_seeds() -> Iterator[bytes]:
     for event in (_event(), readings, aggregate):
         yield head + b"+json\n\n" + json.dumps(event, indent=1).encode()
     yield head + b"-batch+json; charset=utf-8\n\n" + json.dumps([_event(), readings]).encode()
-    notice = {"grant": "g-1", "reason": "withdrawn"}
-    yield (
-        b"POST /v1/recipients/manufacturer/erasures\nContent-Type: application/json\n\n" + json.dumps(notice).encode()
-    )
+    for sources in (None, ["urn:hearthgate:device:00112233445566778899aabb"]):
+        yield b"POST /v1/recipients/manufacturer/erasures\nContent-Type: application/json\n\n" + _notice(sources)
     faults = {"mode": "slow", "delay_s": 1.5, "status": 503, "retry_after_s": 2, "probability": 0.5, "seed": 3}
     yield b"POST /control\n\n" + json.dumps(faults).encode()
     for target in (

@@ -1,129 +1,205 @@
 """`hearthgate consent`: what may leave, to whom, why, how finely, until when."""
 
-import json
-import re
+from collections.abc import Sequence
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
 from typing import Annotated
 
 import typer
-from rich.console import Console
-from rich.table import Column, Table
 
 from gateway.app.gateway import real_now_ms
+from gateway.app.settings import Settings
+from gateway.cli import consent_house, consent_proof, consent_show, drafts
+from gateway.cli.consent_options import (
+    By,
+    Categories,
+    Days,
+    Devices,
+    ExactWords,
+    Explicit,
+    Finely,
+    GrantId,
+    HoursOfDay,
+    Language,
+    Purpose,
+    Recipient,
+    Since,
+    Start,
+    Weekdays,
+    Yes,
+    house,
+)
+from gateway.cli.drafts import Choices, House
 from gateway.cli.opened import opened
-from gateway.consent import register
-from gateway.consent.giving import check_words
-from gateway.consent.grants import ANY_DEVICE, Grant, GrantError, Hours, agreement, describe
-from gateway.consent.vocabulary import CATEGORIES, GRANULARITIES, PURPOSES, Granularity
+from gateway.cli.wording import counted
+from gateway.consent import household_people, register
+from gateway.consent.giving import check_bundle, check_giving
+from gateway.consent.grants import Grant, GrantError, describe
 
-app = typer.Typer(help="Grant, revoke and list what may leave. Without a grant nothing does.", no_args_is_help=True)
+app = typer.Typer(
+    help="Give, change and take back what may leave, and see what was agreed to. Without a grant nothing leaves.",
+    no_args_is_help=True,
+)
 
 
 @app.command()
 def grant(
     context: typer.Context,
-    recipient: Annotated[str, typer.Option(help="Who gets it: the recipient of one of the sinks in the settings.")],
-    category: Annotated[str, typer.Option(help="What: " + "; ".join(f"{k} ({v})" for k, v in CATEGORIES.items()))],
-    purpose: Annotated[str, typer.Option(help="Why: " + "; ".join(f"{k} ({v})" for k, v in PURPOSES.items()))],
-    subject: Annotated[str, typer.Option(help="The person who agrees.")],
-    granularity: Annotated[
-        Granularity, typer.Option(help="How finely: " + "; ".join(f"{k} ({v})" for k, v in GRANULARITIES.items()))
-    ] = Granularity.DAY,
-    device: Annotated[
-        list[str] | None, typer.Option(help="Only this device; may be given again. Default: all.")
-    ] = None,
-    hours: Annotated[str | None, typer.Option(help="Only in these hours of the day, for example 08:00-20:00.")] = None,
-    days: Annotated[int, typer.Option(min=1, max=3650, help="For how many days.")] = 365,
-    text: Annotated[str | None, typer.Option(help="The exact words agreed to. Default: made from the choices.")] = None,
-    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
-    explicit: Annotated[
-        bool, typer.Option("--explicit", help="The second yes that a sensitive category takes, beside --yes.")
-    ] = False,
+    recipient: Recipient,
+    category: Categories,
+    purpose: Purpose,
+    subject: Annotated[str, typer.Option(metavar="NAME", help="The person who agrees.")],
+    granularity: Finely = "day",
+    device: Devices = None,
+    hours: HoursOfDay = None,
+    weekdays: Weekdays = None,
+    days: Days = 365,
+    start: Start = None,
+    since: Since = None,
+    text: ExactWords = None,
+    language: Language = None,
+    yes: Yes = False,
+    explicit: Explicit = False,
 ) -> None:
-    """Allow one thing. It counts from now on: nothing that was measured before leaves under it."""
+    """Allow one thing, or several in one act. It counts from now on: nothing that was measured before leaves under it,
+    unless --since says from when.
+
+    The words are shown, and kept exactly so. A sensitive category takes a second yes, and is asked for alone.
+    """
+    chosen = Choices(
+        granularity, device, hours, weekdays, days=days, start=start, since=since, text=text, language=language,
+        subject=subject,
+    )  # fmt: skip
     with opened(context) as (settings, db):
+        at = house(settings, db, recipient)
+        offered = drafts.given(at, recipient, category, purpose, chosen, explicit=explicit or not yes)
+        check_bundle(offered, at.vocabulary)
+        check_giving(offered, household_people.find(db, subject), at.vocabulary)
+    _note_missing_sink(settings, offered[0])
+    # Nothing is held open while somebody reads: the gateway goes on, and other commands may.
+    if not _agreed(offered, at, yes=yes, twice=explicit):
+        raise typer.Exit(1)
+    with opened(context) as (_, db):
         now_ms = real_now_ms()
-        window = None if hours is None else _hours(hours, settings.timezone)
-        draft = Grant(
-            id=register.new_id(),
-            subject=subject,
-            devices=tuple(device) if device else (ANY_DEVICE,),
-            category=category,
-            recipient=recipient,
-            purpose=purpose,
-            granularity=granularity,
-            hours=window,
-            start_ms=now_ms,
-            expiry_ms=now_ms + int(timedelta(days=days).total_seconds() * 1000),
-            text=text or "-",
-            language="en",
-            created_ms=now_ms,
-            explicit=explicit,
-        )
-        vocabulary = settings.vocabulary(recipient)
-        if category in vocabulary.sensitive and not (explicit or yes):
-            typer.echo(f"This is sensitive: {vocabulary.categories[category]}.")
-            draft = replace(draft, explicit=typer.confirm("Do you want to share exactly this?"))
-        check_words(draft, vocabulary)
-        words = text or _words(draft)
-        given = Grant.from_json(json.dumps(json.loads(draft.to_json()) | {"text": words}), None)
-        if recipient not in {sink.recipient for sink in settings.sinks}:
-            known = ", ".join(sorted({sink.recipient for sink in settings.sinks})) or "none yet"
-            typer.echo(f"Note: no sink in the settings has the recipient {recipient!r} (there: {known}).", err=True)
-        typer.echo(words)
-        if not yes and not typer.confirm("Do you agree?"):
-            typer.echo("Nothing was changed.")
-            raise typer.Exit(1)
-        register.give(db, given)
-    typer.echo(f"Granted: {given.id}. `hearthgate consent revoke {given.id}` takes it back at once.")
+        given = [_from_now(draft, now_ms) for draft in offered]
+        register.give(db, given, at.vocabulary)
+    for one in given:
+        typer.echo(f"Granted: {one.id}. `hearthgate consent revoke {one.id}` takes it back at once.")
 
 
 @app.command()
-def revoke(context: typer.Context, grant_id: Annotated[str, typer.Argument(help="The grant's id, g-…")]) -> None:
-    """Take a grant back. Nothing more leaves under it; what was queued is dropped."""
-    with opened(context) as (_, db):
-        taken = register.take_back(db, grant_id, real_now_ms())
-    typer.echo(f"Revoked {taken.id}: {describe(taken)}.")
-
-
-@app.command("list")
-def list_grants(
+def change(
     context: typer.Context,
-    everything: Annotated[bool, typer.Option("--all", help="Revoked and expired ones too.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    grant_id: GrantId,
+    granularity: Finely = None,
+    device: Devices = None,
+    hours: HoursOfDay = None,
+    weekdays: Weekdays = None,
+    any_time: Annotated[bool, typer.Option("--any-time", help="At all hours of all days again.")] = False,
+    days: Days = None,
+    start: Start = None,
+    since: Since = None,
+    text: ExactWords = None,
+    language: Language = None,
+    subject: Annotated[str | None, typer.Option(metavar="NAME", help="Another person agrees from now on.")] = None,
+    yes: Yes = False,
+    explicit: Explicit = False,
 ) -> None:
-    """Show what may leave."""
+    """Agree to a grant anew, in other terms: its next version. What is not said stays as it is.
+
+    Where other data would leave than before (finer, coarser, of other devices, at other hours), it counts from now, and
+    what waits under the old terms is dropped. Another recipient, category or purpose takes a grant of its own.
+    """
+    chosen = Choices(granularity, device, hours, weekdays, any_time, days, start, since, text, language, subject)
+    twice = explicit or not yes
+    with opened(context) as (settings, db):
+        old = register.find(db, grant_id)
+        at = house(settings, db, old.recipient)
+        draft = drafts.next_version(old, at, chosen, explicit=twice)
+        check_giving([draft], household_people.find(db, draft.subject), at.vocabulary)
+    if not _agreed([draft], at, yes=yes, twice=explicit):
+        raise typer.Exit(1)
     with opened(context) as (_, db):
-        now_ms = real_now_ms()
-        found = [g for g in register.grants(db) if everything or (g.revoked_ms is None and g.expiry_ms > now_ms)]
-    if as_json:
+        if register.find(db, grant_id) != old:
+            raise GrantError(f"{grant_id} was changed while you read: look at it again, and agree to it once more")
+        said = drafts.fields(old, at, chosen, explicit=twice)
+        new = register.change(db, grant_id, real_now_ms(), at.vocabulary, text=draft.text, **said)
+    typer.echo(f"Changed: {new.id} is at version {new.version} now.")
+
+
+@app.command()
+def pause(context: typer.Context, grant_id: GrantId, by: By = "") -> None:
+    """Let a grant rest: nothing leaves under it, and what waited is dropped, until it is resumed."""
+    with opened(context) as (settings, db):
+        resting = register.pause(db, grant_id, real_now_ms(), by)
+    typer.echo(f"Paused {resting.id}: {_sentence(resting, settings)}.")
+    typer.echo(f"`hearthgate consent resume {resting.id}` lets it work again, for what is measured from then on.")
+
+
+@app.command()
+def resume(context: typer.Context, grant_id: GrantId, by: By = "") -> None:
+    """Let a grant that rests work again. What was measured in between stays at home."""
+    with opened(context) as (settings, db):
+        recipient = register.find(db, grant_id).recipient
+        again = register.resume(db, grant_id, real_now_ms(), settings.vocabulary(recipient), by)
+    typer.echo(f"Resumed {again.id}: {_sentence(again, settings)}.")
+
+
+@app.command()
+def revoke(context: typer.Context, grant_id: GrantId, by: By = "") -> None:
+    """Take a grant back, for good. Nothing more leaves under it once this has returned; what was queued is dropped, and
+    the recipient is asked, signed, to erase what it got."""
+    with opened(context) as (settings, db):
+        taken = register.take_back(db, grant_id, real_now_ms(), by)
+        left = consent_show.events_sent(db, grant_id)
+    typer.echo(f"Revoked {taken.id}: {_sentence(taken, settings)}.")
+    if left:
         typer.echo(
-            json.dumps([json.loads(g.to_json()) | {"revoked_ms": g.revoked_ms} for g in found], ensure_ascii=False)
+            f"What left under it ({counted(left, 'event')}) is asked back: the gateway tells {taken.recipient} to "
+            "erase it, until that is confirmed. `hearthgate audit show` tells when."
         )
-        return
-    if not found:
-        typer.echo("Nothing leaves this house: there is no grant.")
-        return
-    table = Table(Column("grant", no_wrap=True), "what", "by", "until", "state")
-    for g in found:
-        state = "revoked" if g.revoked_ms is not None else "expired" if g.expiry_ms <= now_ms else "holds"
-        table.add_row(
-            g.id, describe(g), g.subject, datetime.fromtimestamp(g.expiry_ms / 1000, UTC).date().isoformat(), state
-        )
-    Console().print(table)
 
 
-def _words(draft: Grant) -> str:
-    until = datetime.fromtimestamp(draft.expiry_ms / 1000, UTC).date().isoformat()
-    return agreement(draft, until)
+app.command("list")(consent_show.list_grants)
+app.command("show")(consent_show.show)
+app.command("words")(consent_show.show_words)
+app.command("preview")(consent_proof.show_preview)
+app.command("receipt")(consent_proof.receipt)
+app.command("people")(consent_house.list_people)
+app.add_typer(consent_house.person, name="person")
+app.command("rotate")(consent_house.rotate)
+app.command("local-use")(consent_house.use_locally)
 
 
-def _hours(text: str, timezone: str) -> Hours:
-    match = re.fullmatch(r"(\d\d):(\d\d)-(\d\d):(\d\d)", text)
-    if not match:
-        raise GrantError(f"--hours is {text!r}; write it like 08:00-20:00")
-    start_h, start_m, end_h, end_m = map(int, match.groups())
-    if start_m > 59 or end_m > 59:
-        raise GrantError(f"--hours is {text!r}; minutes go from 00 to 59")
-    return Hours(start_h * 60 + start_m, end_h * 60 + end_m, timezone)
+def _agreed(offered: Sequence[Grant], at: House, *, yes: bool, twice: bool) -> bool:
+    """Show the words, and ask; False if somebody said no. A sensitive one is asked about twice."""
+    typer.echo("\n\n".join(dict.fromkeys(draft.text for draft in offered)))
+    sensitive = [draft.category for draft in offered if draft.category in at.vocabulary.sensitive]
+    if not yes and not typer.confirm("Do you agree?"):
+        typer.echo("Nothing was changed.")
+        return False
+    if sensitive and not yes and not twice:
+        typer.echo(f"This is sensitive: {at.vocabulary.categories[sensitive[0]]}.")
+        if not typer.confirm("Do you want to share exactly this?"):
+            typer.echo("Nothing was changed.")
+            return False
+    return True
+
+
+def _from_now(draft: Grant, now_ms: int) -> Grant:
+    """What was to begin when it was written begins when it was agreed to."""
+    start_ms = now_ms if draft.start_ms == draft.created_ms else draft.start_ms
+    return replace(draft, start_ms=start_ms, created_ms=now_ms)
+
+
+def _note_missing_sink(settings: Settings, draft: Grant) -> None:
+    theirs = [sink for sink in settings.sinks if sink.recipient == draft.recipient]
+    if not theirs:
+        known = ", ".join(sorted({sink.recipient for sink in settings.sinks})) or "none yet"
+        typer.echo(f"Note: no sink in the settings has the recipient {draft.recipient!r} (there: {known}).", err=True)
+    elif not any(draft.purpose in sink.purposes for sink in theirs):
+        names = ", ".join(sink.name for sink in theirs)
+        typer.echo(f"Note: the sink {names} takes nothing for {draft.purpose!r}, so nothing will leave.", err=True)
+
+
+def _sentence(one: Grant, settings: Settings) -> str:
+    return describe(one, None, settings.vocabulary(one.recipient))

@@ -4,9 +4,11 @@ from dataclasses import dataclass
 
 from gateway.consent.canonical import parse
 from gateway.consent.evidence import HEAD_TYPE, head_of
-from gateway.consent.ledger import Head
+from gateway.consent.ledger import EMPTY, Head
 from gateway.consent.receipt import CONTENT_TYPE, open_receipt
 from gateway.consent.signing import SignatureError, open_signed, read_unverified
+
+_NONE = Head(-1, b"")
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +31,7 @@ def anchor(public: bytes, document: bytes) -> Anchor:
     receipt = open_receipt(public, document)
     if receipt.head is None:
         raise SignatureError(f"the receipt of {receipt.grant_id} holds no head of the ledger")
+    _check(receipt.head)
     return Anchor(receipt.head, f"receipt of {receipt.grant_id}")
 
 
@@ -37,8 +40,13 @@ def open_head(public: bytes, document: bytes) -> tuple[Head, int]:
     payload = open_signed(public, HEAD_TYPE, document)
     try:
         said = parse(payload)
-        if isinstance(said, dict):
-            return head_of(said), int(said["at_ms"])
+        head, at_ms = (head_of(said), int(said["at_ms"])) if isinstance(said, dict) else (_NONE, 0)
     except (KeyError, OverflowError, TypeError, ValueError):
-        pass
-    raise SignatureError("this is signed, and is no head of a ledger")
+        head, at_ms = _NONE, 0
+    _check(head)
+    return head, at_ms
+
+
+def _check(head: Head) -> None:
+    if head.n < 0 or len(head.hash) != len(EMPTY.hash):
+        raise SignatureError("this is signed, and is no head of a ledger")

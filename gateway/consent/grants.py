@@ -130,7 +130,7 @@ class Grant:
     def resumed(self, at_ms: int) -> "Grant":
         """The same grant, at work again. What was measured before this moment stays at home: a pause would mean little
         if a board that was away then brought the readings of the pause later."""
-        return self if self.paused_ms is None else replace(self, paused_ms=None, resumed_ms=at_ms)
+        return self if self.paused_ms is None else replace(self, paused_ms=None, resumed_ms=max(at_ms, self.paused_ms))
 
 
 def expires(start_ms: int, days: int) -> int:

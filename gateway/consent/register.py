@@ -99,7 +99,9 @@ def resume(db: Database, grant_id: str, now_ms: int, vocabulary: Vocabulary | No
         somebody = household_people.find(db, by or old.subject)
         check_person(old, somebody, vocabulary or Vocabulary.standard())
         if old.paused_ms is not None:
-            sql.execute("UPDATE consent_grant SET paused_ms = NULL, resumed_ms = ? WHERE id = ?", (now_ms, grant_id))
+            # A clock that was set back meanwhile must not let out what was measured before the pause.
+            from_ms = max(now_ms, old.paused_ms)
+            sql.execute("UPDATE consent_grant SET paused_ms = NULL, resumed_ms = ? WHERE id = ?", (from_ms, grant_id))
             _note(db, now_ms, "resume", old, by, {})
             db.revise("grants")
     return find(db, grant_id)

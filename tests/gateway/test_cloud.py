@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import gzip
 import json
 import os
@@ -16,10 +17,15 @@ from typing import Any
 import aiohttp
 import pytest
 
+from gateway.consent.canonical import canonical
+from gateway.consent.signing import SigningKey
+from gateway.forward.notices import SIGNED_TYPE
 from tools.cloud import Cloud, Faults, FaultsError
 
 BATCH = {"Content-Type": "application/cloudevents-batch+json; charset=utf-8"}
+PLAIN = {"Content-Type": "application/json"}
 GZIP = {**BATCH, "Content-Encoding": "gzip"}
+HOUSEHOLD = SigningKey(bytes(32))
 NOW_S = 1_795_348_800.0  # 2026-11-22T12:00:00Z
 
 
@@ -39,6 +45,24 @@ def event(n: int = 0, **changes: object) -> dict[str, Any]:
         "consentrecipient": "manufacturer",
         "data": {"unit": "/", "category": "door", "time_label": "measured", "value": 1},
         **changes,
+    }
+
+
+def notice(grant: str, sources: list[str] | None = None, key: SigningKey = HOUSEHOLD) -> dict[str, Any]:
+    """What the gateway sends when a grant is taken back, or a device's data is to go."""
+    span = {"from": "2026-11-22T09:00:00Z", "to": "2026-11-22T10:00:00Z"}
+    about = {"id": "ee" * 16, "grant": grant}
+    data = {"reason": "revoked", "sources": sources, **span}
+    said = {**about, **data, "recipient": "manufacturer", "at": "2026-11-22T10:30:00Z"}
+    signed = base64.b64encode(key.sign(SIGNED_TYPE, canonical(said))).decode()
+    return {
+        "specversion": "1.0",
+        "source": "urn:hearthgate:household",
+        "type": "io.hearthgate.erasure.v1",
+        "time": said["at"],
+        "datacontenttype": "application/json",
+        **about,
+        "data": {**data, "signed": signed, "key": key.public.hex()},
     }
 
 
@@ -192,23 +216,50 @@ async def test_with_a_token_only_its_bearer_is_heard(tmp_path: Path) -> None:
 
 @pytest.mark.asyncio
 async def test_an_erasure_notice_deletes_what_came_under_its_grant(tmp_path: Path) -> None:
-    plain = {"Content-Type": "application/json"}
     async with running(tmp_path) as sender:
         await sender.post([event(0), event(1), event(2, consentgrant="g-2")])
         mine = event(3, consentrecipient="insurer", source="urn:hearthgate:device:other")
         await sender.post([mine], "insurer")
-        notice = {"grant": "g-1", "reason": "revoked"}
+        asked = notice("g-1")
         for _ in range(2):
-            assert (await sender.post(notice, what="erasures", **plain))[0] == 204
-        assert (await sender.post({"note": "no grant"}, what="erasures", **plain))[0] == 204
-        for broken in (b"[]", b"{", b'{"grant": 7}', b'{"grant": "\\ud800"}'):
-            assert (await sender.post(broken, what="erasures", **plain))[0] == 400
+            assert (await sender.post(asked, what="erasures", **PLAIN))[0] == 204
+        for broken in (b"[]", b"{", {"grant": "g-1"}, {**asked, "grant": "g-2"}, {**asked, "data": {}}):
+            assert (await sender.post(broken, what="erasures", **PLAIN))[0] == 400
+        assert (await sender.post(asked, "insurer", what="erasures", **PLAIN))[0] == 400
         stats = sender.cloud.stats()
-        assert (stats.events, stats.erasures, stats.erased) == (2, 2, 2)
+        assert (stats.events, stats.erasures, stats.erased) == (2, 1, 2)
         assert stats.by_recipient["insurer"].events == 1
-        assert [one["body"] for one in await sender.get("/erasures")] == [{"note": "no grant"}, notice]
+        assert [one["body"] for one in await sender.get("/erasures")] == [asked]
         _, report = await sender.post([event(4), event(5, consentgrant="g-2")])
         assert (report["stored"], report["leaked"]) == (1, 1)
+
+
+@pytest.mark.asyncio
+async def test_a_notice_about_devices_deletes_only_theirs_and_the_grant_lives_on(tmp_path: Path) -> None:
+    other = "urn:hearthgate:device:ffeeddccbbaa998877665544"
+    async with running(tmp_path) as sender:
+        await sender.post([event(0), event(1, source=other), event(2, source=other, consentgrant="g-2"), event(3)])
+        await sender.post([event(4, source=other, id="")])
+        asked = notice("g-1", sources=[other, "urn:hearthgate:device:unknown"])
+        assert (await sender.post(asked, what="erasures", **PLAIN))[0] == 204
+        stats = sender.cloud.stats()
+        assert (stats.events, stats.erased, stats.by_purpose) == (3, 1, {"product-improvement": 3})
+        assert {one["id"] for one in await sender.get("/events")} == {event(n)["id"] for n in (0, 2, 3)}
+        assert [one["body"] for one in await sender.get("/refused")] == [""]
+        held = {one.grant: one.events for one in await sender.cloud.holdings("manufacturer")}
+        assert held == {"g-1": 2, "g-2": 1}
+        _, report = await sender.post([event(5), event(6, source=other)])
+        assert (report["stored"], report["leaked"]) == (2, 0)
+
+
+@pytest.mark.asyncio
+async def test_where_the_household_is_known_only_its_own_key_is_believed(tmp_path: Path) -> None:
+    async with running(tmp_path, keys={"manufacturer": HOUSEHOLD.public}) as sender:
+        await sender.post([event(0)])
+        assert (await sender.post(notice("g-1", key=SigningKey(b"k" * 32)), what="erasures", **PLAIN))[0] == 400
+        assert sender.cloud.stats().events == 1
+        assert (await sender.post(notice("g-1"), what="erasures", **PLAIN))[0] == 204
+        assert sender.cloud.stats().events == 0
 
 
 @pytest.mark.asyncio
@@ -331,7 +382,7 @@ async def test_the_page_says_what_it_holds_and_escapes_everything(tmp_path: Path
 async def test_everything_outlasts_a_restart(tmp_path: Path) -> None:
     async with running(tmp_path) as sender:
         await sender.post([event(0), event(1, consentgrant="")])
-        await sender.post({"grant": "g-9"}, what="erasures", **{"Content-Type": "application/json"})
+        assert (await sender.post(notice("g-9"), what="erasures", **PLAIN))[0] == 204
         before = sender.cloud.stats()
     assert sender.cloud.stats() == before
     async with running(tmp_path) as sender:

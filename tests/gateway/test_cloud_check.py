@@ -11,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tools.cloud_body import BadBodyError, TooLargeError, decode_json, unpack
-from tools.cloud_check import Refusal, refusal, unix_s
+from tools.cloud_check import Refusal, refusal
+from tools.cloud_times import length_s, unix_s
 
 NOW_S = unix_s("2026-11-22T12:00:00Z") or 0.0
 LABELS = {"unit": "Cel", "category": "temperature", "time_label": "measured"}
@@ -72,6 +73,50 @@ def test_a_lone_reading_goes_without_a_step_and_thinned_rows_bring_their_ends() 
 )
 def test_what_its_flags_allow_is_kept(kind: str, granularity: str) -> None:
     assert judge(event(kind, granularity)) is None
+
+
+def cell(granularity: str, start: str, end: str, **changes: object) -> dict[str, Any]:
+    return event(granularity=granularity, time=start, data=data("aggregate", **{"from": start, "to": end, **changes}))
+
+
+@pytest.mark.parametrize(
+    ("granularity", "start", "end"),
+    [
+        ("6h", "2026-11-22T06:00:00Z", "2026-11-22T12:00:00Z"),
+        ("30min", "2026-11-22T06:30:00Z", "2026-11-22T07:00:00Z"),
+        ("7h", "2026-11-22T12:00:00Z", "2026-11-22T19:00:00Z"),  # does not divide a day: counted from 1970
+        ("7d", "2026-11-12T00:00:00Z", "2026-11-19T00:00:00Z"),  # from a Thursday, as 1970-01-01 was
+        ("2d", "2027-03-27T00:00:00+01:00", "2027-03-29T00:00:00+02:00"),
+        ("1h", "2026-11-22T06:00:00Z", "2026-11-22T07:00:00Z"),
+    ],
+)
+def test_a_length_of_time_of_the_households_own_is_judged_like_the_others(
+    granularity: str, start: str, end: str
+) -> None:
+    assert judge(cell(granularity, start, end)) is None
+    moved = start.replace(":00:00", ":01:00").replace(":30:00", ":31:00")
+    for wrong in (cell(granularity, moved, end), event("readings", granularity), event("event", granularity)):
+        assert (why := judge(wrong)) and why.kind == "consent"
+    finer = cell(granularity, start, start.replace(":00:00", ":15:00").replace(":30:00", ":45:00"))
+    assert (why := judge(finer)) and why.kind == "consent"
+
+
+@pytest.mark.parametrize("granularity", ["0h", "32d", "99999min", "6H", "6 h", "٦h", "1w", "-1h", "6h\n", ""])
+def test_what_is_no_length_of_time_is_no_granularity(granularity: str) -> None:
+    assert length_s(granularity) == 0
+    assert (why := judge(event(granularity=granularity))) and why.kind == "consent"
+
+
+def test_an_aggregate_of_one_reading_is_that_reading_and_so_a_leak() -> None:
+    assert (
+        (why := judge(event(data=data("aggregate", count=1)))) and why.kind == "consent" and "one reading" in why.reason
+    )
+    assert judge(event(data=data("aggregate", count=2))) is None
+    assert judge(event("aggregate", "raw", data=data("aggregate", count=1))) is None
+
+
+def test_the_version_of_a_grant_may_be_told() -> None:
+    assert judge(event(consentversion=3)) is None
 
 
 def test_a_day_is_the_households_own_even_when_the_clocks_change() -> None:
