@@ -142,14 +142,22 @@ def _console_seeds() -> Iterator[bytes]:
         "granularity": "15min", "devices": ["5e0000000001"], "days": 30, "text": "I agree.", "language": "en",
     }  # fmt: skip
     for method, target in (
-        ("GET", "/api/devices"), ("GET", "/api/status"), ("GET", "/api/grants"),
+        ("GET", "/api/devices"), ("GET", "/api/status"), ("GET", "/api/grants"), ("GET", "/api/people"),
         ("GET", "/api/readings?device=5e0000000001&channel=water_temp&limit=10"),
-        ("DELETE", "/api/grants/g-0000000000000000"),
+        ("GET", "/api/ledger?after=0&limit=5"), ("GET", "/api/ledger/head"), ("GET", "/api/notices"),
+        ("GET", f"/api/ledger/verify?n=1&hash={'00' * 32}"), ("GET", "/api/grants/g-0000000000000000/receipt"),
+        ("DELETE", "/api/grants/g-0000000000000000?by=Anna"),
     ):  # fmt: skip
         yield f"{method} {target}\n\n".encode()
     yield b"POST /api/grants\n\n" + json.dumps(grant, indent=1).encode()
     least = {name: grant[name] for name in ("subject", "recipient", "category", "purpose", "text")}
     yield b"POST /api/grants\nContent-Type: application/json; charset=utf-8\n\n" + json.dumps(least).encode()
+    hours = {"start": "22:00", "end": "06:00", "weekdays": ["saturday"], "timezone": "Europe/Berlin"}
+    times = {"hours": hours, "since": "2026-01-01T00:00:00Z", "start": "2027-01-01T00:00:00+01:00"}
+    yield b"POST /api/grants\n\n" + json.dumps([grant | times | {"explicit": True}, least]).encode()
+    yield b"PATCH /api/grants/g-0000000000000000\n\n" + json.dumps({"text": "No.", "days": 3, **times}).encode()
+    yield b'POST /api/people\n\n{"name": "Ben", "role": "child"}'
+    yield b'POST /api/grants/g-0000000000000000/pause\n\n{"by": "Anna"}'
     yield b"GET /api/status\nHost: 127.0.0.1:8080\nOrigin: http://127.0.0.1:8080\n\n"
 
 

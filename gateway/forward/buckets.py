@@ -39,6 +39,14 @@ class Closed:
     num: int
     den: int
 
+    def whole(self, grant: Grant) -> bool:
+        """Whether all of its time lies in what the grant allows now: it may have been changed while this was filled."""
+        return (
+            grant.granularity.value == self.granularity
+            and grant.measured_from_ms <= self.start_ms
+            and self.end_ms <= grant.expiry_ms
+        )
+
     def to_event(self, event_id: str, names: Pseudonyms, grant: Grant) -> str:
         """The aggregate as a CloudEvent."""
         scale = Fraction(self.num, self.den)

@@ -13,7 +13,7 @@ from gateway.store.thread import StoreThread
 log = logging.getLogger(__name__)
 
 _IDLE_S = 1.0
-_LOOK_S = 0.5  # how often it is asked whether a grant in a batch that is being sent has expired
+_LOOK_S = 0.5  # how often it is asked, at least, whether a grant in a batch that is being sent has expired
 # One event may be at fault, and a few; a sink that takes none of so many takes none at all.
 REFUSED_IN_A_ROW = 50
 
@@ -36,6 +36,8 @@ class Forwarder:
         self._most = MAX_BATCH
         self._refused = 0
         self._rechecks = 0
+        self._rechecking = asyncio.Lock()
+        self._until_ms = 0
         self._batch: Batch | None = None
         self._sending: asyncio.Task[None] | None = None
         self._aborted: asyncio.Task[None] | None = None
@@ -91,11 +93,18 @@ class Forwarder:
         A batch that was taken from the queue and not sent yet is taken again, and so asked about again; one of which
         bytes are leaving is ended if there is anything in it that may not leave any more."""
         self._rechecks += 1
-        batch, sending = self._batch, self._sending
-        if batch is None or sending is None or await self._store(self.queue.allowed, batch):
-            return
-        if sending is self._sending:
-            await self._abort(sending)
+        async with self._rechecking:  # one after the other: none returns while another still ends a batch
+            batch, sending = self._batch, self._sending
+            if batch is None or sending is None:
+                return
+            until_ms = 0
+            try:
+                until_ms = await self._store(self.queue.allowed_until, batch)
+            finally:  # where the question itself fails the answer is no
+                if sending is self._sending:
+                    self._until_ms = until_ms
+                    if not until_ms:
+                        await self._abort(sending)
 
     async def _send(self) -> bool:
         most, rechecks = self._most, self._rechecks
@@ -138,11 +147,11 @@ class Forwarder:
         """Send a batch. Raises Retry, Rejected or _AbortedError."""
         # Nothing is awaited between the question whether it may leave and these two: `recheck` sees it.
         sending = asyncio.ensure_future(self._sink.send(batch.body))
-        self._batch, self._sending = batch, sending
+        self._batch, self._sending, self._until_ms = batch, sending, batch.until_ms
         try:
             while not sending.done():
-                await asyncio.wait([sending], timeout=_LOOK_S)
-                if not sending.done() and self.queue.expired(batch):
+                await asyncio.wait([sending], timeout=max(0.0, min(_LOOK_S, self.queue.left_s(self._until_ms))))
+                if not sending.done() and self.queue.left_s(self._until_ms) <= 0:
                     await self._abort(sending)
             if sending is not self._aborted:
                 sending.result()

@@ -93,6 +93,9 @@ class HttpsSink:
             self._session = aiohttp.ClientSession(
                 timeout=aiohttp.ClientTimeout(total=_TIMEOUT_S),
                 connector=aiohttp.TCPConnector(socket_factory=self._socket),
+                # Who was given a cookie is known again under any name; and nobody need know what we run.
+                cookie_jar=aiohttp.DummyCookieJar(),
+                skip_auto_headers=("User-Agent",),
             )
         try:
             async with self._session.post(

@@ -129,7 +129,8 @@ def _make(
         "sources": None if sources is None else list(sources),
         "from": cloudevent.timestamp(cloudevent.coarse(span_ms[0])),
         "to": cloudevent.timestamp(cloudevent.coarse(span_ms[1])),
-        "at": cloudevent.timestamp(now_ms),
+        # Who is told of the same act at the same millisecond could find out that they speak of one household.
+        "at": cloudevent.timestamp(cloudevent.coarse(now_ms)),
     }
     signed = key.sign(SIGNED_TYPE, canonical(said))
     body = json.dumps(

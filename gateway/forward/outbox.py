@@ -2,9 +2,10 @@
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 
 from gateway.consent import audit
-from gateway.consent.decide import GrantIndex, Reading, Reason, Share, decide
+from gateway.consent.decide import GrantIndex, Ranked, Reason, Withhold, decide_whole
 from gateway.consent.grants import Grant
 from gateway.consent.names import Names
 from gateway.consent.register import Register
@@ -73,7 +74,7 @@ class Outbox:
         body = compose([event.body for event in events]) if events else b""
         again = bool(events) and body == self._last.body
         until_ms = min((index.by_id[event.grant_id].expiry_ms for event in events), default=0)
-        if again and not dropped:
+        if again and not dropped and until_ms == self._last.until_ms:
             return self._last
         with self._db.transaction():
             sql.executemany("DELETE FROM outbox WHERE id = ?", [(id_,) for id_ in dropped])
@@ -84,15 +85,21 @@ class Outbox:
         self._last = Batch(events, body, sending, until_ms) if events else NOTHING
         return self._last
 
-    def allowed(self, events: Iterable[Queued]) -> bool:
-        """Whether all of these may still leave."""
+    def allowed_until(self, events: Iterable[Queued]) -> int:
+        """Until when all of these may leave (Unix ms); 0 if some may not any more."""
         index, now_ms = self._register.index(), self._now_ms()
-        return all(self._refusal(event, index, now_ms) is None for event in events)
+        if any(self._refusal(event, index, now_ms) is not None for event in events):
+            return 0
+        return min((index.by_id[event.grant_id].expiry_ms for event in events), default=0)
 
     def remove(self, events: Sequence[Queued], counter: str) -> None:
         """These are done with; count them under a name. Of a batch the ledger says so too."""
         with self._db.transaction() as sql:
-            sql.executemany("DELETE FROM outbox WHERE id = ?", [(event.id,) for event in events])
+            # By more than the number: what was revoked meanwhile is gone, and its number may be another event's by now.
+            sql.executemany(
+                "DELETE FROM outbox WHERE id = ? AND sink = ? AND body = ?",
+                [(event.id, self._sink, event.body) for event in events],
+            )
             self._db.count(counter, len(events))
             for grant_id, n in Counter(event.grant_id for event in events).items():
                 self._db.count(f"{counter}.{grant_id}", n)
@@ -110,18 +117,16 @@ class Outbox:
     def _refusal(self, event: Queued, index: GrantIndex, now_ms: int) -> Reason | None:
         """Why an event may not leave now; None if it may."""
         grant = index.by_id.get(event.grant_id)
-        for at_ms in (event.first_ms, event.last_ms):
-            answer = decide(
-                Reading(event.device, event.category, at_ms, bool(event.is_event)),
-                self._recipient,
-                event.purpose,
-                () if grant is None else (grant,),
-                now_ms,
-            )
-            if not isinstance(answer, Share):
-                return answer.reason
-        # A change of how finely it may leave is another agreement.
-        return None if grant is not None and grant.granularity.value == event.granularity else Reason.NO_GRANT
+        if grant is None or grant.granularity.value != event.granularity:
+            return Reason.NO_GRANT  # a change of how finely it may leave is another agreement
+        if grant.hours is not None and grant.granularity.bucket_ms is not None:
+            # They were asked about for every reading that is in it, and with other hours it would have been dropped.
+            grant = replace(grant, hours=None)
+        answer = decide_whole(
+            event.device, event.category, event.first_ms, event.last_ms, self._recipient, event.purpose,
+            Ranked((grant,)), now_ms, is_event=bool(event.is_event),
+        )  # fmt: skip
+        return answer.reason if isinstance(answer, Withhold) else None
 
     def _disclose(self, events: Sequence[Queued], body: bytes, now_ms: int) -> int:
         """Say in the ledger, and in the totals, that these leave. In a transaction; the number of the row."""
@@ -187,12 +192,8 @@ class Outbox:
             "bucket", bucket.grant_id, bucket.device, bucket.channel, bucket.start_ms,
             bucket.unit, bucket.num, bucket.den,
         )  # fmt: skip
-        # It is asked about with times that are in it: of hours of the day, a minute that lies in them.
-        first_ms, last_ms = bucket.start_ms, bucket.end_ms - 1
-        if grant.hours is not None:
-            first_ms = last_ms = _inside(grant.hours.contain, first_ms, last_ms)
         self._insert(
-            event_id, grant, bucket.device, bucket.category, names.epoch, 0, first_ms, last_ms,
+            event_id, grant, bucket.device, bucket.category, names.epoch, 0, bucket.start_ms, bucket.end_ms - 1,
             bucket.to_event(event_id, names, grant),
         )  # fmt: skip
 
@@ -208,11 +209,3 @@ class Outbox:
                 grant.granularity.value, is_event, first_ms, last_ms, epoch, body,
             ),
         )  # fmt: skip
-
-
-def _inside(contain: Callable[[int], bool], first_ms: int, last_ms: int) -> int:
-    """A minute of the bucket that lies in the grant's hours (the bucket holds a reading from such a minute)."""
-    for at_ms in range(first_ms, last_ms + 1, 60_000):
-        if contain(at_ms):
-            return at_ms
-    return last_ms

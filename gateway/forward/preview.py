@@ -24,7 +24,8 @@ DAY_MS = 86_400_000
 EVENTS_SHOWN = 200
 # A day of fifty boards with a few hundred frames each; beyond it the preview says that it is not the whole.
 MAX_FRAMES = 20_000
-_FRAMES_A_STEP = 200
+_FRAMES_A_STEP = 25
+_AGGREGATES_A_STEP = 200
 _SINK = "preview"
 
 
@@ -61,7 +62,7 @@ def preview(db: Database, grant: Grant, recipient: str, now_ms: int, span_ms: in
 
 
 class Look:
-    """The same in steps of a few milliseconds, for who shares the database's thread with others."""
+    """The same in short steps, for who shares the database's thread with others."""
 
     def __init__(self, db: Database, grant: Grant, recipient: str, now_ms: int, span_ms: int = DAY_MS) -> None:
         self._from_ms, self._to_ms = _span(grant, now_ms, span_ms)
@@ -82,10 +83,45 @@ class Look:
         self._outbox = _Collected(db, recipient, now_ms)
         self._withheld: Counter[Reason] = Counter()
         self._frames = 0
+        self._closed: list[buckets.Closed] | None = None
         self._cursor = _before(db, self._from_ms)
 
     def step(self) -> bool:
-        """Read some more frames; whether there may be more."""
+        """Read some more frames, or build some of the aggregates; whether there is more to do."""
+        if self._closed is None:
+            if not self._read():
+                self._closed = self._scratch.closed(self._to_ms)
+            return True
+        some, self._closed = self._closed[:_AGGREGATES_A_STEP], self._closed[_AGGREGATES_A_STEP:]
+        for bucket in some:
+            if bucket.n < buckets.LEAST_READINGS:
+                self._withheld[Reason.PARTIAL] += bucket.n
+            else:
+                self._outbox.put_aggregate(bucket, self._grant)
+        return bool(self._closed)
+
+    def seen(self) -> Preview:
+        """What was found, once `step` has said that there is no more."""
+        # What is of another category, or older, was never asked about.
+        withheld: dict[Reason, int] = {
+            reason: n
+            for reason, n in self._withheld.items()
+            if n and reason not in (Reason.NO_GRANT, Reason.BEFORE_GRANT)
+        }
+        kept, total = self._outbox.kept, self._outbox.total
+        return Preview(
+            kept,
+            total,
+            self._outbox.bytes + max(0, total - 1) + 2 if total else 0,
+            f"[{','.join(kept)}]" if total else "",
+            self._from_ms,
+            self._to_ms,
+            withheld,
+            self._frames < MAX_FRAMES,
+        )
+
+    def _read(self) -> bool:
+        """Decide on some more frames; False if there are no more."""
         look = self._reader.after(self._cursor, _FRAMES_A_STEP)
         if look.last == self._cursor or self._frames >= MAX_FRAMES:
             return False
@@ -103,29 +139,6 @@ class Look:
                     added = buckets.add(self._scratch, _SINK, series, 0, self._now_ms)
                     self._withheld[Reason.PARTIAL] += added.partial
         return True
-
-    def seen(self) -> Preview:
-        """What was found, once `step` has said that there is no more."""
-        for bucket in self._scratch.closed(self._to_ms):
-            if bucket.n < buckets.LEAST_READINGS:
-                self._withheld[Reason.PARTIAL] += bucket.n
-            else:
-                self._outbox.put_aggregate(bucket, self._grant)
-        # What is of another category, or older, was never asked about.
-        for reason in (Reason.NO_GRANT, Reason.BEFORE_GRANT):
-            del self._withheld[reason]
-        self._scratch.close()
-        kept, total = self._outbox.kept, self._outbox.total
-        return Preview(
-            kept,
-            total,
-            self._outbox.bytes + max(0, total - 1) + 2 if total else 0,
-            f"[{','.join(kept)}]" if total else "",
-            self._from_ms,
-            self._to_ms,
-            dict(+self._withheld),
-            self._frames < MAX_FRAMES,
-        )
 
 
 class _Collected(Outbox):
@@ -167,12 +180,10 @@ class _Scratch(Database):
             self._memory.execute("INSERT INTO device VALUES (?, ?)", (device_id, device))
 
     def closed(self, until_ms: int) -> list[buckets.Closed]:
-        """What ends by then."""
-        return buckets.take_closed(self, _SINK, dict.fromkeys(self._known, until_ms), 0)
-
-    def close(self) -> None:
-        """Forget it all."""
+        """What ends by then; the rest is forgotten."""
+        found = buckets.take_closed(self, _SINK, dict.fromkeys(self._known, until_ms), 0)
         self._memory.close()
+        return found
 
 
 def _span(grant: Grant, now_ms: int, span_ms: int) -> tuple[int, int]:

@@ -143,13 +143,13 @@ class SinkQueue:
         no longer leave is dropped here. That the rest is sent is in the ledger before this returns."""
         return self._outbox.take(most, compose)
 
-    def allowed(self, batch: Batch) -> bool:
-        """Whether all of a batch may still leave."""
-        return self._now_ms() < batch.until_ms and self._outbox.allowed(batch)
+    def allowed_until(self, batch: Batch) -> int:
+        """Until when all of a batch may leave (Unix ms); 0 if some of it may not any more."""
+        return self._outbox.allowed_until(batch)
 
-    def expired(self, batch: Batch) -> bool:
-        """Whether a grant in it is over by now. Needs no database."""
-        return self._now_ms() >= batch.until_ms
+    def left_s(self, until_ms: int) -> float:
+        """Seconds until then, by the household's clock. Needs no database."""
+        return (until_ms - self._now_ms()) / 1000
 
     def aborted(self, batch: Batch) -> None:
         """It was ended while it was sent: some of it may have left."""
@@ -200,7 +200,7 @@ class SinkQueue:
                 grant = index.by_id.get(bucket.grant_id)
                 if grant is None or grant.revoked_ms is not None or grant.paused_ms is not None:
                     continue
-                if bucket.n < buckets.LEAST_READINGS or grant.granularity.value != bucket.granularity:
+                if bucket.n < buckets.LEAST_READINGS or not bucket.whole(grant):
                     self._db.count("withheld", bucket.n)
                     self._db.count(f"withheld.{Reason.PARTIAL.value}", bucket.n)
                     continue

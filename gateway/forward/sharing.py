@@ -1,14 +1,14 @@
 """From stored frames to what may leave: asks `decide` for every reading, pure but for its arguments."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 
 from gateway.consent.decide import GrantIndex, Ranked, Reason, Share, Withhold, decide_runs, decide_whole, nearest
 from gateway.consent.grants import Grant
 from gateway.store.reader import StoredFrame
-from gateway.wire.birth import Channel, ValueKind
+from gateway.wire.birth import Channel
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,10 +37,6 @@ class Series:
         """How many readings a row stands for."""
         return self.frame.frame.each
 
-    def goes_on(self, row: int, grant: Grant) -> bool:
-        """Whether a reading of this row, shared under `grant`, belongs to this series."""
-        return not self.is_event and self.grant is grant and self.first_row + len(self.values) == row
-
     @property
     def last_ms(self) -> int:
         """The time of the last reading."""
@@ -48,22 +44,18 @@ class Series:
 
 
 @dataclass(frozen=True, slots=True)
-class _Row:
-    row: int
-    time_ms: int
-    value: int
-    low: int
-    high: int
-
-
-@dataclass(frozen=True, slots=True)
 class _Source:
-    """One channel's readings in a frame, without the missing ones."""
+    """One channel's readings in a frame. `values`, `lows` and `highs` are by row; `rows` are those that are there, and
+    `times_ms` theirs."""
 
     index: int
     channel: Channel
-    is_event: bool
-    rows: list[_Row]
+    rows: Sequence[int]
+    times_ms: Sequence[int]
+    values: Sequence[int | None]
+    lows: Sequence[int | None] = ()
+    highs: Sequence[int | None] = ()
+    is_event: bool = False
 
 
 def share(
@@ -90,8 +82,8 @@ def share(
         for purpose, candidates in asked:
             runs = _runs(frame, source, recipient, purpose, candidates, now_ms)
             for start, stop, answer in runs:
-                if isinstance(answer, Share):
-                    yield from _series(frame, source, source.rows[start:stop], answer.grant)
+                if isinstance(answer, Share) and start < stop:
+                    yield from _series(frame, source, start, stop, answer.grant)
             refused.append([(start, stop, a.reason) for start, stop, a in runs if isinstance(a, Withhold)])
         _count_refused(refused, withheld)
 
@@ -102,18 +94,16 @@ def _runs(
     """The answers for a channel's rows, as (start, stop, answer) over them."""
     category, is_event = source.channel.category, source.is_event
     about = (recipient, purpose, candidates, now_ms)
-    lasts_ms = frame.frame.step_ms - frame.frame.step_ms // frame.frame.each
     if frame.time_ms is None:
         answer = decide_whole(frame.device, category, None, None, *about, is_event=is_event)
         return [(0, len(source.rows), answer)]
-    if not lasts_ms or not source.rows:
-        times = [row.time_ms for row in source.rows]
-        return list(decide_runs(frame.device, category, times, *about, is_event=is_event))
+    lasts_ms = frame.frame.step_ms - frame.frame.step_ms // frame.frame.each
+    if not lasts_ms:
+        return list(decide_runs(frame.device, category, source.times_ms, *about, is_event=is_event))
     # What was made into one row cannot be taken apart.
     runs: list[tuple[int, int, Share | Withhold]] = []
-    for i, row in enumerate(source.rows):
-        last_ms = row.time_ms + lasts_ms
-        answer = decide_whole(frame.device, category, row.time_ms, last_ms, *about, is_event=is_event)
+    for i, at_ms in enumerate(source.times_ms):
+        answer = decide_whole(frame.device, category, at_ms, at_ms + lasts_ms, *about, is_event=is_event)
         if runs and runs[-1][2] == answer:
             runs[-1] = (runs[-1][0], i + 1, answer)
         else:
@@ -121,24 +111,34 @@ def _runs(
     return runs
 
 
-def _series(frame: StoredFrame, source: _Source, rows: Sequence[_Row], grant: Grant) -> Iterator[Series]:
+def _series(frame: StoredFrame, source: _Source, start: int, stop: int, grant: Grant) -> Iterator[Series]:
     """The rows as series: without a missing reading in between, and each event alone."""
-    run: Series | None = None
-    for row in rows:
-        if run is None or not run.goes_on(row.row, grant):
-            if run is not None:
-                yield run
-            step_ms = 0 if source.is_event else frame.frame.step_ms
-            run = Series(
-                frame, source.index, source.channel, grant, row.row, row.time_ms, step_ms, frame.label,
-                source.is_event,
-            )  # fmt: skip
-        run.values.append(row.value)
-        if frame.frame.each > 1:
-            run.lows.append(row.low)
-            run.highs.append(row.high)
-    if run is not None:
-        yield run
+    step_ms = 0 if source.is_event else frame.frame.step_ms
+    thinned = frame.frame.each > 1
+    for first, last in _neighbours(source.rows, start, stop):
+        row, end = source.rows[first], source.rows[last - 1] + 1
+        yield Series(
+            frame, source.index, source.channel, grant, row, source.times_ms[first], step_ms, frame.label,
+            source.is_event, _present(source.values[row:end]), _present(source.lows[row:end]) if thinned else [],
+            _present(source.highs[row:end]) if thinned else [],
+        )  # fmt: skip
+
+
+def _neighbours(rows: Sequence[int], start: int, stop: int) -> Iterator[tuple[int, int]]:
+    """The parts of `rows` from `start` to `stop` in which each number is one above that before it."""
+    if rows[stop - 1] - rows[start] == stop - 1 - start:
+        yield start, stop  # nothing is missing, as a rule
+        return
+    first = start
+    for at in range(start + 1, stop):
+        if rows[at] != rows[at - 1] + 1:
+            yield first, at
+            first = at
+    yield first, stop
+
+
+def _present(values: Sequence[int | None]) -> list[int]:
+    return [value for value in values if value is not None]
 
 
 def _count_refused(refused: Sequence[Sequence[tuple[int, int, Reason]]], withheld: Counter[Reason]) -> None:
@@ -150,25 +150,24 @@ def _count_refused(refused: Sequence[Sequence[tuple[int, int, Reason]]], withhel
             withheld[nearest(reason for reason in reasons if reason is not None)] += stop - start
 
 
-def _sources(frame: StoredFrame, start_ms: int) -> Iterable[_Source]:
+def _sources(frame: StoredFrame, start_ms: int) -> Iterator[_Source]:
     body = frame.frame
-    for row, event in enumerate(body.events):
-        channel = frame.birth.channels[event.channel]
-        at_ms = start_ms + event.offset_ms
-        yield _Source(
-            event.channel, channel, is_event=True, rows=[_Row(row, at_ms, event.value, event.value, event.value)]
-        )
+    if body.events:
+        values = [event.value for event in body.events]
+        for row, event in enumerate(body.events):
+            at_ms = (start_ms + event.offset_ms,)
+            channel = frame.birth.channels[event.channel]
+            yield _Source(event.channel, channel, (row,), at_ms, values, is_event=True)
+        return
     if not body.columns:
         return
+    every = range(body.rows)
+    every_ms = range(start_ms, start_ms + body.rows * body.step_ms, body.step_ms) if body.step_ms else (start_ms,)
     parts = zip(frame.birth.series, body.columns, body.lows or body.columns, body.highs or body.columns, strict=True)
     for (index, channel), column, lows, highs in parts:
-        yield _Source(
-            index,
-            channel,
-            channel.kind is ValueKind.EVENT,
-            [
-                _Row(row, start_ms + row * body.step_ms, value, low, high)
-                for row, (value, low, high) in enumerate(zip(column, lows, highs, strict=True))
-                if value is not None and low is not None and high is not None
-            ],
-        )
+        rows: Sequence[int] = every
+        times_ms: Sequence[int] = every_ms
+        if None in column or None in lows or None in highs:
+            rows = [row for row in every if None not in (column[row], lows[row], highs[row])]
+            times_ms = [every_ms[row] for row in rows]
+        yield _Source(index, channel, rows, times_ms, column, lows, highs)

@@ -5,40 +5,27 @@ guard.py refuses foreign Host and Origin headers, and bodies that are not applic
 """
 
 import json
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import APIRouter, FastAPI, HTTPException, Query, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, Response
 
-from gateway.consent import register
-from gateway.consent.grants import ANY_DEVICE, Grant, GrantError
 from gateway.forward.cloudevent import timestamp
-from gateway.web import series
-from gateway.web.consent_view import sharing
+from gateway.web import api_grants, api_ledger, series
 from gateway.web.live import Live
-from gateway.web.shapes import (
-    DeviceOut,
-    GrantIn,
-    GrantOut,
-    ReadingOut,
-    ReadingsOut,
-    SinkOut,
-    StatusOut,
-    device_out,
-    grant_out,
-)
+from gateway.web.shapes import DeviceOut, ReadingOut, ReadingsOut, SinkOut, StatusOut, device_out
 
 MAX_READINGS = 5000
 _METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE")
-_DAY_MS = 86_400_000
 
 
 def router(live: Live) -> APIRouter:
     """The API over a gateway."""
     api = APIRouter(prefix="/api", tags=["hearthgate"])
     _add_readings(api, live)
-    _add_grants(api, live)
+    api_grants.add(api, live)
+    api_ledger.add(api, live)
 
     # Else NiceGUI would answer with a page, which takes a hundred times as long and stays in memory for a minute.
     @api.api_route("/{path:path}", methods=list(_METHODS), include_in_schema=False)
@@ -117,49 +104,8 @@ def _add_readings(api: APIRouter, live: Live) -> None:
                     recipient=f.queue.recipient,
                     waiting=view.waiting_by_sink.get(f.name, 0),
                     trouble=f.trouble,
+                    notice_trouble=f.notice_trouble,
                 )
                 for f in live.gateway.forwarders
             ],
         )
-
-
-def _add_grants(api: APIRouter, live: Live) -> None:
-    @api.get("/grants")
-    async def grants() -> list[GrantOut]:
-        """Every grant ever given, oldest first; those that were taken back too."""
-        given = await live.gateway.store(register.grants, live.gateway.db)
-        return [grant_out(live, g) for g in given]
-
-    @api.post("/grants", status_code=201)
-    async def give(asked: GrantIn) -> GrantOut:
-        """Give a grant."""
-        recipients = sorted({sink.recipient for sink in live.gateway.settings.sinks})
-        if asked.recipient not in recipients:
-            raise HTTPException(422, f"No sink has this recipient; there is: {', '.join(recipients) or 'none'}.")
-        names = (await live.gateway.store(sharing, live.gateway.db, live.now_ms)).names
-        if unknown := [d for d in asked.devices if d not in names and d != ANY_DEVICE]:
-            raise HTTPException(422, f"No such device: {', '.join(unknown)[:200]}.")
-        now_ms = live.now_ms
-        fields: dict[str, Any] = asked.model_dump(exclude={"days", "devices"})
-        try:
-            grant = Grant(
-                id=register.new_id(),
-                devices=tuple(asked.devices) or (ANY_DEVICE,),
-                hours=None,
-                start_ms=now_ms,
-                expiry_ms=now_ms + asked.days * _DAY_MS,
-                created_ms=now_ms,
-                **fields,
-            )
-            await live.grant(grant)
-        except GrantError as why:
-            raise HTTPException(422, f"{why}.") from why
-        return grant_out(live, grant)
-
-    @api.delete("/grants/{grant_id}")
-    async def take_back(grant_id: str) -> GrantOut:
-        """Take a grant back: nothing more leaves under it, and what waits is dropped."""
-        try:
-            return grant_out(live, await live.revoke(grant_id))
-        except GrantError as why:
-            raise HTTPException(404, "There is no such grant; /api/grants lists them.") from why

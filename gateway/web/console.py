@@ -16,10 +16,11 @@ from nicegui.client import Client
 import gateway
 from gateway.app.gateway import Gateway
 from gateway.errors import HearthgateError
-from gateway.web import api, home, layout, problems, sharing
+from gateway.web import api, home, layout, left, problems, sharing
 from gateway.web.guard import Guard
 from gateway.web.live import Live
 
+_PAGES = {"/": home.build, "/sharing": sharing.build, "/left": left.build, "/problems": problems.build}
 _CLOSE_S = 2
 _RECONNECT_S = 10.0
 _HISTORY = 100
@@ -133,7 +134,7 @@ def build(live: Live, host: str) -> FastAPI:
     pages.user_middleware.clear()
     Client.shared_head_html = ""
     ui.add_css(layout.style(), shared=True)
-    for path, builder in (("/", home.build), ("/sharing", sharing.build), ("/problems", problems.build)):
+    for path, builder in _PAGES.items():
         ui.page(path, response_timeout=30.0)(_bound(builder, live))
     ui.run_with(
         application,

@@ -1,43 +1,42 @@
-"""The form that gives a grant. The words that will be kept are shown while the choices are made."""
+"""The form that gives or changes a grant. The words that will be kept are shown while the choices are made."""
 
 from collections.abc import Awaitable, Callable
-from dataclasses import replace
 
-from gateway.consent import register
-from gateway.consent.grants import ANY_DEVICE, Grant, GrantError, agreement
-from gateway.consent.vocabulary import CATEGORIES, GRANULARITIES, PURPOSES, Granularity
-from gateway.web import words
-from gateway.web.consent_view import SharingView
+from nicegui import ui
+
+from gateway.consent.grants import Grant, GrantError
+from gateway.consent.people import check_person
+from gateway.consent.vocabulary import Granularity
+from gateway.web import draft, words
+from gateway.web.consent_view import GrantView, SharingView, recipient_name
+from gateway.web.grant_fields import GrantFields
 from gateway.web.live import Live
-from gateway.web.parts import Box, Choice, Entry, Radio, Text
+from gateway.web.parts import Box, Button, Text
+from gateway.web.preview_box import PreviewBox
 
-_DAY_MS = 86_400_000
-_DAYS = {"30": "for a month", "90": "for three months", "365": "for a year", "730": "for two years"}
-_EVERYTHING = "all appliances, also later ones"
 # The browser says which words stood there when the button was pressed: a choice of a moment before may be on its way.
 _SAY_WHAT_WAS_READ = "(e) => emit(e.target.closest('section').querySelector('.agreement').textContent)"
 _NOTHING_HAPPENS = (
     "Your appliances report no happenings of this kind, so nothing would be sent. Choose another way above."
 )
-MAX_SUBJECT = 64
 
 
 class GrantForm:
-    """One form; nothing is given before the button under the whole text is pressed."""
+    """One form; nothing is given or changed before the button under the whole text is pressed."""
 
     def __init__(self, live: Live, view: SharingView) -> None:
         self._live = live
         self._view = view
+        self._grant: Grant | None = None
         self._draft: Grant | None = None
+        self._choices: draft.Choices | None = None
+        self._wrong = ""
         self._busy = False
         self.after: Callable[[], Awaitable[None]] = self._changed
-        self._recipients = sorted({sink.recipient for sink in live.gateway.settings.sinks})
-        with Box("section", "card", aria_label="Share something"):
-            Text("h2", "Share something")
-            if not self._recipients:
-                Text("p", "There is nobody to share with: no recipient is set up on this machine.", "soft")
-                return
-            Text("p", "You choose one thing at a time. You can stop it whenever you like.", "soft")
+        self._open = bool(live.gateway.settings.sinks)
+        with Box("section", "card", aria_label="Share something") as self._section:
+            self._title = Text("h2", "Share something", tabindex="-1")
+            self._intro = Text("p", css="soft")
             self._form = Box("div", "section")
             self._said = Text("p", css="said", role="status")
         self._build()
@@ -45,105 +44,152 @@ class GrantForm:
     def update(self, view: SharingView) -> None:
         """Offer what the household has now."""
         self._view = view
-        if self._recipients:
-            self._category.offer(self._categories())
-            self._device.offer(self._devices())
+        if self._open or self._grant is not None:
+            self._fields.update(view)
+
+    async def change(self, shown: GrantView) -> None:
+        """Open it filled in with a grant, to be changed."""
+        self._grant = shown.grant
+        self._build()
+        ui.run_javascript(
+            f"const title = getHtmlElement({self._title.id}); title.scrollIntoView({{block: 'start'}}); title.focus();"
+        )
+
+    async def _leave(self) -> None:
+        """Change nothing after all."""
+        self._grant = None
+        self._build()
 
     def _build(self) -> None:
-        view_changed = self._changed
+        grant = self._grant
+        self._said.say("")
+        self._said.classes(remove="bad-word")
         self._form.clear()
+        self._title.say("Share something" if grant is None else "Change what you share")
+        self._section.props["aria-label"] = self._title.text
+        if grant is None and not self._open:
+            self._intro.say("There is nobody to share with: no recipient is set up on this machine.")
+            return
+        self._intro.say(_intro(grant, self._live))
         with self._form:
-            with Box("div", "two"):
-                recipients = {r: words.sentence(r) for r in self._recipients}
-                self._recipient = Choice("Who may get it?", "recipient", recipients, self._recipients[0], view_changed)
-                purposes = self._purposes()
-                self._purpose = Choice("Why?", "purpose", purposes, next(iter(purposes), ""), view_changed)
-                self._category = Choice("What?", "category", self._categories(), "temperature", view_changed)
-                self._device = Choice("Of which appliance?", "device", self._devices(), ANY_DEVICE, view_changed)
-            finely = {g.value: words.sentence(GRANULARITIES[g]) for g in reversed(Granularity)}
-            self._granularity = Radio("How finely?", "granularity", finely, Granularity.DAY.value, view_changed)
-            with Box("div", "two"):
-                self._days = Choice("How long?", "days", _DAYS, "90", view_changed)
-                self._subject = Entry("Your name", "subject", MAX_SUBJECT, view_changed)
+            self._fields = GrantFields(self._live, self._view, grant, self._changed)
+            self._hint = Text("p", css="trouble", role="status")
             Text("p", "What you agree to", "label soft")
-            self._hint = Text("p", css="trouble")
             self._agreement = Text("p", css="agreement", aria_live="polite")
-            agree = Text("button", "I agree, share this", "button yes", type="button")
-            agree.on("click", self._give, js_handler=_SAY_WHAT_WAS_READ)
+            self._preview = PreviewBox(self._live, self._wanted)
+            with Box("div", "row"):
+                yes = "I agree, share this" if grant is None else "I agree, change it"
+                Text("button", yes, "button yes", type="button").on("click", self._give, js_handler=_SAY_WHAT_WAS_READ)
+                if grant is not None:
+                    Button("Leave it as it is", self._leave)
         self._compose()
 
     async def _changed(self) -> None:
-        self._purpose.offer(self._purposes())
         self._said.say("")
+        self._preview.clear()
         self._compose()
 
     def _compose(self) -> None:
         """Make the grant of the choices, with the words for it; without a name there is none yet."""
+        self._fields.show()
         now_ms = self._live.now_ms
+        self._draft, self._wrong = None, ""
         try:
-            draft = Grant(
-                id=register.new_id(),
-                subject=self._subject.value or "…",
-                devices=(self._device.value,),
-                category=self._category.value,
-                recipient=self._recipient.value,
-                purpose=self._purpose.value,
-                granularity=Granularity(self._granularity.value),
-                hours=None,
-                start_ms=now_ms,
-                expiry_ms=now_ms + int(self._days.value) * _DAY_MS,
-                text="-",
-                language="en",
-                created_ms=now_ms,
-            )
-            until = words.date(draft.expiry_ms, self._live.zone)
-            self._draft = replace(draft, text=agreement(draft, until, self._view.names))
+            self._choices = self._fields.choices()
+            if self._grant is None:
+                self._draft = draft.new(self._choices, now_ms, self._writer())
+            else:
+                self._draft = draft.next_version(self._choices, self._grant, now_ms, self._writer())
+            self._agreement.say(self._draft.text)
+            self._hint.say(self._warning(self._draft))
         except GrantError as why:
-            self._draft = None
-            self._agreement.say(str(why))
-            return
-        self._agreement.say(self._draft.text)
-        silent = (
-            self._draft.granularity is Granularity.EVENT and self._draft.category not in self._view.event_categories
-        )
-        self._hint.say(_NOTHING_HAPPENS if silent else "")
+            self._wrong = str(why)
+            self._hint.say(f"{words.sentence(self._wrong)}.")
+            self._agreement.say("Nothing yet.")
+
+    def _warning(self, made: Grant) -> str:
+        """What stands in the way of it, or will make it empty."""
+        person = self._fields.person
+        if person is not None:
+            try:
+                check_person(made, person, self._live.vocabulary)
+            except GrantError as why:
+                return f"{why}."
+        if made.granularity is Granularity.EVENT and made.category not in self._view.event_categories:
+            return _NOTHING_HAPPENS
+        return ""
+
+    def _wanted(self) -> Grant:
+        """The draft of the moment. Raises GrantError."""
+        if self._draft is None:
+            raise GrantError(self._wrong)
+        return self._draft
 
     async def _give(self, event: object) -> None:
         """Give exactly what was read: its text and its end are those that the person saw; it starts now."""
-        if self._busy or self._draft is None:
+        if self._busy:
             return
-        if not self._subject.value:
-            self._complain("Please write your name first: a grant says who agreed to it.")
+        if missing := self._missing(getattr(event, "args", None)):
+            self._complain(missing)
             return
-        if getattr(event, "args", None) != self._draft.text:
-            self._complain("The words had just changed. Please read the words again, and press once more.")
+        if self._draft is None or self._choices is None:
             return
         self._busy = True
         try:
-            now_ms = self._live.now_ms
-            await self._live.grant(replace(self._draft, start_ms=now_ms, created_ms=now_ms))
+            done = await self._done(self._draft, self._choices)
         except GrantError as why:
-            self._complain(f"Nothing was shared: {why}.")
+            self._complain(f"Nothing was {'shared' if self._grant is None else 'changed'}: {why}.")
             return
         finally:
             self._busy = False
+        self._grant = None
         self._build()
-        self._said.classes(remove="bad-word")
-        self._said.say("Shared from now on. It is listed at the top of this page.")
+        self._said.say(done)
         await self.after()
+
+    def _missing(self, read: object) -> str:
+        """What is still to be done before it can be given, in a sentence."""
+        if self._draft is None:
+            return f"{words.sentence(self._wrong)}."
+        if self._fields.person is None:
+            return "Please write your name first: a grant says who agreed to it."
+        if self._draft.category in self._live.vocabulary.sensitive and not self._draft.explicit:
+            return "This is sensitive: please say yes to it a second time, above."
+        if read != self._draft.text:
+            return "The words had just changed. Please read the words again, and press once more."
+        return ""
+
+    async def _done(self, made: Grant, choices: draft.Choices) -> str:
+        """Give or change what was read, whatever is chosen meanwhile; what to say then. Raises GrantError."""
+        grant, now_ms = self._grant, self._live.now_ms
+        if choices.person is not None:
+            check_person(made, choices.person, self._live.vocabulary)
+            await self._live.put_person(choices.person)
+        if grant is None:
+            await self._live.grant(draft.begun(made, now_ms))
+            later = words.moment(made.start_ms, now_ms, self._live.zone) if made.start_ms > now_ms else "now on"
+            return f"Shared from {later}. It is listed at the top of this page."
+        other = draft.fields(choices, grant, now_ms)
+        # The end that was read, not one that a full hour has moved on meanwhile.
+        other = other | {"expiry_ms": made.expiry_ms} if "expiry_ms" in other else other
+        await self._live.change(grant.id, text=made.text, **other)
+        return "Changed, from now on. It is listed at the top of this page."
+
+    def _writer(self) -> draft.Writer:
+        return draft.Writer(self._live.zone, self._view.names, self._live.vocabulary)
 
     def _complain(self, text: str) -> None:
         self._said.classes(add="bad-word")
         self._said.say(text)
 
-    def _purposes(self) -> dict[str, str]:
-        chosen = self._recipient.value
-        offered = {p for s in self._live.gateway.settings.sinks if s.recipient == chosen for p in s.purposes}
-        return {p: words.sentence(text) for p, text in PURPOSES.items() if p in offered}
 
-    def _categories(self) -> dict[str, str]:
-        known = self._view.categories & set(CATEGORIES)
-        return {c: words.sentence(text) for c, text in CATEGORIES.items() if not known or c in known}
-
-    def _devices(self) -> dict[str, str]:
-        return {ANY_DEVICE: words.sentence(_EVERYTHING)} | self._view.names
+def _intro(grant: Grant | None, live: Live) -> str:
+    if grant is None:
+        return "You choose one thing at a time. You can stop it whenever you like."
+    known = live.vocabulary
+    what = known.categories.get(grant.category, grant.category)
+    why = known.purposes.get(grant.purpose, grant.purpose)
+    return (
+        f"It is about this, as before: {what}, for {recipient_name(known, grant.recipient)}, {why}. For anything else, "
+        "stop it and share something new. What was agreed to before is kept, and your new words take its place."
+    )

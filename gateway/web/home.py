@@ -140,6 +140,8 @@ def _status(device: DeviceView, now_ms: int) -> str:
     if device.seen_ms is None:
         return "Never heard yet"
     heard = words.ago(device.seen_ms, now_ms)
+    if device.online and device.quiet:
+        return f"Quiet: hold its button again to let it speak. Heard {heard}"
     return f"Connected, heard {heard}" if device.online else f"Not connected, last heard {heard}"
 
 

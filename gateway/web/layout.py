@@ -9,7 +9,7 @@ from nicegui import ui
 from gateway.web.live import Live
 from gateway.web.parts import Box, Text
 
-PAGES = (("/", "Home"), ("/sharing", "Sharing"), ("/problems", "Problems"))
+PAGES = (("/", "Home"), ("/sharing", "Sharing"), ("/left", "What left"), ("/problems", "Problems"))
 REFRESH_S = 1.0
 
 FAVICON = (

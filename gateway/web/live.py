@@ -2,16 +2,23 @@
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Any, Generic, TypeVar
 from zoneinfo import ZoneInfo
 
 from gateway.app.gateway import Gateway
+from gateway.consent import audit, household_people, ledger, local_use, register
 from gateway.consent.grants import Grant
+from gateway.consent.ledger import Head, Row, Verdict
+from gateway.consent.local_use import Mode
+from gateway.consent.people import Person
+from gateway.forward.preview import Look, Preview
 from gateway.store.frames import Committed
-from gateway.web import consent_view, series, trouble
-from gateway.web.consent_view import SharingView
+from gateway.web import consent_view, left_view, series, trouble
+from gateway.web.consent_view import SharingView, Story
+from gateway.web.left_view import LeftPage, RecordView, Which
 from gateway.web.trouble import ProblemsView
 from gateway.web.views import DeviceBook, HomeView
 
@@ -20,6 +27,7 @@ T = TypeVar("T")
 # With news the store is asked at most once a second; without, now and then: a command beside us may have changed it.
 _WITH_NEWS_S = 0.9
 _WITHOUT_NEWS_S = 5.0
+_ROWS_A_STEP = 500
 
 
 @dataclass(slots=True)
@@ -40,11 +48,17 @@ class Live:
     def __init__(self, gateway: Gateway) -> None:
         self.gateway = gateway
         self.zone = ZoneInfo(gateway.settings.timezone)
+        self.vocabulary = gateway.settings.vocabulary()
         self._news = 0
+        # A look that takes long waits for the one before it.
+        self._previewing, self._verifying = asyncio.Lock(), asyncio.Lock()
         book = DeviceBook(gateway.db)
         self._home: _Look[HomeView] = _Look(book.home)
-        self._sharing: _Look[SharingView] = _Look(lambda: consent_view.sharing(gateway.db, gateway.now_ms()))
+        self._sharing: _Look[SharingView] = _Look(
+            lambda: consent_view.sharing(gateway.db, gateway.now_ms(), self.vocabulary)
+        )
         self._problems: _Look[ProblemsView] = _Look(lambda: trouble.problems(gateway.db))
+        self._record: _Look[RecordView] = _Look(lambda: left_view.record(gateway.db))
         gateway.on_commit(self._committed)
 
     @property
@@ -77,16 +91,78 @@ class Live:
         """`known` readings of a channel, with what came after them."""
         return await self.gateway.store(series.since, self.gateway.db, device_id, channel, known, hours)
 
-    async def grant(self, grant: Grant) -> None:
-        """Give a grant; every page sees it with its next look."""
-        await self.gateway.grant(grant)
+    async def grant(self, *grants: Grant) -> None:
+        """Give a grant, or several in one act; every page sees it with its next look. Raises GrantError."""
+        await self.gateway.grant(*grants)
         self._changed()
 
-    async def revoke(self, grant_id: str) -> Grant:
+    async def change(self, grant_id: str, *, text: str, **fields: Any) -> Grant:
+        """A grant's next version; see `register.change`. Raises GrantError."""
+        return self._seen(await self.gateway.change(grant_id, text=text, **fields))
+
+    async def pause(self, grant_id: str, by: str = "") -> Grant:
+        """Let a grant rest. Raises GrantError."""
+        return self._seen(await self.gateway.pause(grant_id, by))
+
+    async def resume(self, grant_id: str, by: str = "") -> Grant:
+        """Let it work again. Raises GrantError."""
+        return self._seen(await self.gateway.resume(grant_id, by))
+
+    async def revoke(self, grant_id: str, by: str = "") -> Grant:
         """Take a grant back. Raises GrantError."""
-        grant = await self.gateway.revoke(grant_id)
+        return self._seen(await self.gateway.revoke(grant_id, by))
+
+    async def find(self, grant_id: str) -> Grant:
+        """A grant in its newest version. Raises GrantError."""
+        return await self.gateway.store(register.find, self.gateway.db, grant_id)
+
+    async def story(self, grant_id: str) -> Story:
+        """A grant's versions, and what was done with it. Raises GrantError."""
+        return await self.gateway.store(consent_view.story, self.gateway.db, grant_id)
+
+    async def put_person(self, person: Person) -> None:
+        """Add somebody to the household, or say what they are. Raises GrantError."""
+        await self.gateway.store(household_people.put, self.gateway.db, person, self.now_ms)
         self._changed()
-        return grant
+
+    async def set_mode(self, device: str, category: str, mode: Mode) -> None:
+        """Say what of a device, or of all (*), may leave its board at all. Raises GrantError."""
+        await self.gateway.store(local_use.set_mode, self.gateway.db, device, category, mode, self.now_ms)
+        await self.gateway.consent_changed()
+        self._changed()
+
+    async def preview(self, grant: Grant) -> Preview:
+        """What a grant would have sent of the last day. In steps: others wait for the store's thread too."""
+        store = self.gateway.store
+        async with self._previewing:
+            look = await store(Look, self.gateway.db, grant, grant.recipient, self.now_ms)
+            while await store(look.step):
+                pass
+            return await store(look.seen)
+
+    async def left(self, which: Which, before: int | None) -> LeftPage:
+        """A page of the ledger in plain words, newest first: the rows before a number."""
+        return await self.gateway.store(left_view.left, self.gateway.db, self.vocabulary, which, before)
+
+    async def record(self) -> RecordView:
+        """The end of the ledger, and what recipients were asked to erase."""
+        return await self._look(self._record)
+
+    async def verify(self, *anchors: Head) -> Verdict:
+        """Check the whole ledger: read in steps in the store's thread, checked beside it. No commit waits for it."""
+        loop = asyncio.get_running_loop()
+
+        def step(first_n: int) -> list[Row]:
+            return list(islice(audit.rows(self.gateway.db, first_n), _ROWS_A_STEP))
+
+        def rows() -> Iterator[Row]:
+            first_n = 1
+            while found := asyncio.run_coroutine_threadsafe(self.gateway.store(step, first_n), loop).result():
+                yield from found
+                first_n = found[-1].n + 1
+
+        async with self._verifying:
+            return await asyncio.to_thread(ledger.verify, rows(), anchors)
 
     @property
     def troubles(self) -> list[tuple[str, str]]:
@@ -104,6 +180,11 @@ class Live:
             if forwarder.trouble is not None:
                 who = forwarder.queue.recipient
                 found.append((f"Nothing gets through to {who} at the moment. It waits here.", forwarder.trouble))
+            if forwarder.notice_trouble is not None:
+                who = forwarder.queue.recipient
+                found.append(
+                    (f"{who} was asked to erase something, and has not confirmed it.", forwarder.notice_trouble)
+                )
         return found
 
     async def problem_count(self) -> int:
@@ -113,9 +194,13 @@ class Live:
     def _committed(self, _: Committed) -> None:
         self._news += 1
 
+    def _seen(self, grant: Grant) -> Grant:
+        self._changed()
+        return grant
+
     def _changed(self) -> None:
         self._news += 1
-        looks: tuple[_Look[Any], ...] = (self._home, self._sharing, self._problems)
+        looks: tuple[_Look[Any], ...] = (self._home, self._sharing, self._problems, self._record)
         for look in looks:
             look.view = None
 

@@ -10,6 +10,8 @@ from nicegui.elements.mixins.text_element import TextElement
 
 Handler = Callable[[], Awaitable[None]]
 
+_LONGEST_TIME = 32
+
 
 class Text(TextElement):
     """An element that holds one text."""
@@ -108,6 +110,64 @@ class Radio:
             await self._changed()
 
 
+class Tick:
+    """A box to tick, with its sentence."""
+
+    def __init__(self, label: str, name: str, changed: Handler, *, value: bool = False) -> None:
+        self.value = value
+        self._changed = changed
+        with Box("label", "option"):
+            box = Box("input", type="checkbox", name=name)
+            if value:
+                box.props["checked"] = True
+            Text("span", label)
+        box.on("change", self._chosen, js_handler="(e) => emit(e.target.checked)")
+
+    async def _chosen(self, event: object) -> None:
+        value = getattr(event, "args", None)
+        if isinstance(value, bool):
+            self.value = value
+            await self._changed()
+
+
+class Ticks:
+    """A labelled group of which any number is chosen; `value` holds them in the order in which they stand."""
+
+    def __init__(
+        self, label: str, name: str, options: Mapping[str, str], value: Sequence[str], changed: Handler
+    ) -> None:
+        self._name = name
+        self._changed = changed
+        self._chosen = dict.fromkeys(options, False) | dict.fromkeys(value, True)
+        with Box("fieldset", "field"):
+            Text("legend", label, "label")
+            self._box = Box("div", "ticks")
+        self._options: Mapping[str, str] = {}
+        self.offer(options)
+
+    @property
+    def value(self) -> tuple[str, ...]:
+        """Those that are ticked."""
+        return tuple(option for option in self._options if self._chosen.get(option))
+
+    def offer(self, options: Mapping[str, str]) -> None:
+        """Offer other options; what is ticked stays so."""
+        if options == self._options:
+            return
+        self._options = dict(options)
+        self._box.clear()
+        with self._box:
+            for option, words in options.items():
+                self._offer(option, words)
+
+    def _offer(self, option: str, words: str) -> None:
+        tick = Tick(words, self._name, lambda: self._ticked(option, tick), value=self._chosen.get(option, False))
+
+    async def _ticked(self, option: str, tick: Tick) -> None:
+        self._chosen[option] = tick.value
+        await self._changed()
+
+
 class Entry:
     """A labelled line of text of up to `most` characters."""
 
@@ -124,6 +184,25 @@ class Entry:
         value = getattr(event, "args", None)
         if isinstance(value, str):
             self.value = value.strip()[: self._most]
+            await self._changed()
+
+
+class Moment:
+    """A labelled field for a time: `kind` is time (08:00) or datetime-local (2026-11-22T08:00)."""
+
+    def __init__(self, label: str, name: str, kind: str, value: str, changed: Handler) -> None:
+        self.value = value
+        self._changed = changed
+        with Box("label", "field"):
+            Text("span", label, "label")
+            self._input = Box("input", type=kind, name=name, value=value)
+        self._input.on("change", self._chosen, js_handler="(e) => emit(e.target.value)")
+
+    async def _chosen(self, event: object) -> None:
+        value = getattr(event, "args", None)
+        if isinstance(value, str) and len(value) <= _LONGEST_TIME:
+            # Else the browser would be given the old one again with the next change of the page.
+            self.value = self._input.props["value"] = value
             await self._changed()
 
 

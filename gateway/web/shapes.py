@@ -1,14 +1,8 @@
-"""The shapes of the JSON API: what goes in and out, and how they are made from what the pages show."""
+"""The shapes of the JSON API (those of consent are in consent_shapes.py), made from what the pages show."""
 
-from typing import Annotated
+from pydantic import BaseModel
 
-from pydantic import BaseModel, ConfigDict, Field
-
-from gateway.consent.grants import MAX_TEXT, Grant
-from gateway.consent.vocabulary import Granularity
 from gateway.forward.cloudevent import timestamp
-from gateway.web.consent_view import holds, sentence
-from gateway.web.live import Live
 from gateway.web.views import DeviceView
 
 
@@ -36,6 +30,7 @@ class DeviceOut(BaseModel):
     kind: str | None
     model: str | None
     online: bool
+    quiet: bool
     seen: str | None
     channels: list[str]
     latest: list[LatestOut]
@@ -50,50 +45,14 @@ class ReadingsOut(BaseModel):
     readings: list[ReadingOut]
 
 
-class GrantOut(BaseModel):
-    """A grant. `holds`: something may leave under it now or later."""
-
-    id: str
-    sentence: str
-    holds: bool
-    subject: str
-    devices: list[str]
-    category: str
-    recipient: str
-    purpose: str
-    granularity: str
-    start: str
-    expiry: str
-    revoked: str | None
-    text: str
-    language: str
-
-
-class GrantIn(BaseModel):
-    """A grant to give; it starts now. `text` holds the exact words that the person agreed to; no device means all.
-    A sensitive category takes a second yes to this one thing: `explicit`."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    subject: Annotated[str, Field(min_length=1, max_length=64)]
-    recipient: str
-    category: str
-    purpose: str
-    granularity: Granularity = Granularity.DAY
-    devices: Annotated[list[str], Field(max_length=64)] = []
-    days: Annotated[int, Field(ge=1, le=3650)] = 90
-    text: Annotated[str, Field(min_length=1, max_length=MAX_TEXT)]
-    language: Annotated[str, Field(pattern=r"^[A-Za-z]{2,3}(-[A-Za-z0-9]{1,8})*$")] = "en"
-    explicit: bool = False
-
-
 class SinkOut(BaseModel):
-    """A sink: events that wait, and what is wrong with it, if anything is."""
+    """A sink: events that wait, and what is wrong with it, and with its requests to erase, if anything is."""
 
     name: str
     recipient: str
     waiting: int
     trouble: str | None
+    notice_trouble: str | None
 
 
 class StatusOut(BaseModel):
@@ -115,6 +74,7 @@ def device_out(view: DeviceView) -> DeviceOut:
         kind=view.kind,
         model=view.model,
         online=view.online,
+        quiet=view.quiet,
         seen=None if view.seen_ms is None else timestamp(view.seen_ms),
         channels=[c.name for c in view.channels],
         latest=[
@@ -128,19 +88,4 @@ def device_out(view: DeviceView) -> DeviceOut:
             )
             for v in view.latest
         ],
-    )
-
-
-def grant_out(live: Live, grant: Grant) -> GrantOut:
-    """A grant as JSON."""
-    from_ms = {"start": grant.start_ms, "expiry": grant.expiry_ms, "revoked": grant.revoked_ms}
-    times = {name: None if ms is None else timestamp(ms) for name, ms in from_ms.items()}
-    return GrantOut(
-        id=grant.id,
-        sentence=sentence(grant, {}),
-        holds=holds(grant, live.now_ms),
-        devices=list(grant.devices),
-        granularity=grant.granularity.value,
-        **{f: getattr(grant, f) for f in ("subject", "category", "recipient", "purpose", "text", "language")},
-        **times,
     )

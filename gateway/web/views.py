@@ -53,6 +53,7 @@ class DeviceView:
     latest: tuple[Latest, ...]
     happenings: tuple[Happening, ...]
     channels: tuple[Channel, ...]
+    quiet: bool = False
 
     @property
     def shown(self) -> tuple[Latest, ...]:
@@ -87,7 +88,7 @@ class DeviceBook:
         (born_ms,) = self._db.connection.execute(
             "SELECT max(birth_ms) FROM boot WHERE device_id = ?", (device.id,)
         ).fetchone()
-        stamp = (device.name, device.online, device.seen_ms, born_ms)
+        stamp = (device.name, device.online, device.quiet, device.seen_ms, born_ms)
         known = self._known.get(device.id)
         if known is None or known[0] != stamp:
             known = self._known[device.id] = (stamp, self._read(device))
@@ -113,6 +114,7 @@ class DeviceBook:
             latest_values(frames),
             happenings(frames),
             birth.channels,
+            device.quiet,
         )
 
 

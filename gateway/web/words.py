@@ -120,10 +120,23 @@ def ago(then_ms: int, now_ms: int) -> str:
     return f"{duration(seconds if seconds >= 60 else seconds // 10 * 10)} ago"
 
 
+def size(n: int) -> str:
+    """`612 bytes`, `41 kB`, `1.3 MB`."""
+    if n < 1000:
+        return plural(n, "byte")
+    return f"{number(n / 1000, 0)} kB" if n < 1_000_000 else f"{number(n / 1_000_000, 1)} MB"
+
+
 def date(time_ms: int, zone: ZoneInfo) -> str:
     """`22 November 2026`."""
     at = datetime.fromtimestamp(time_ms / 1000, zone)
     return f"{at.day} {_MONTHS[at.month - 1]} {at.year}"
+
+
+def date_time(time_ms: int, zone: ZoneInfo) -> str:
+    """`22 November 2026, 14:03`: for words that are kept, and are read on another day."""
+    at = datetime.fromtimestamp(time_ms / 1000, zone)
+    return f"{date(time_ms, zone)}, {at.hour:02}:{at.minute:02}"
 
 
 def moment(time_ms: int, now_ms: int, zone: ZoneInfo) -> str:

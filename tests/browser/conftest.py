@@ -31,6 +31,7 @@ ROWS = 60
 FRIDGE = "a0b1c2d3e4f5"
 KETTLE = "a0b1c2d3e4f6"
 HOSTILE = "a0b1c2d3e4f7"
+HALL = "a0b1c2d3e4f8"
 HOSTILE_NAME = "<script>document.title='owned'</script><img src=x onerror=\"document.title='owned'\">"
 
 _GAUGE, _STATE, _EVENT = ValueKind.GAUGE, ValueKind.STATE, ValueKind.EVENT
@@ -52,6 +53,7 @@ KETTLE_CHANNELS = (
     Channel("boil", "/", 1, 1, _EVENT, "use"),
     Channel("switch", "/", 1, 1, _EVENT, "use"),
 )
+HALL_CHANNELS = (Channel("somebody", "/", 1, 1, _STATE, "presence"),)
 HOSTILE_CHANNELS = (Channel("speed", "<b onmouseover=alert(1)>", 1, 1, _GAUGE, "use"),)
 
 
@@ -67,6 +69,7 @@ class Board:
         self._framer = self._frame.Framer(series, ROWS)
         self._columns = self._frame.Columns(series, ROWS)
         self._seq = 0
+        self._boot_s = real_now_ms() // 1000 - 8 * 3600
         birth = Birth(1, kind, f"{kind}-sim", "0.1.0", name[:64], channels)
         self._deliver("birth", encode_birth(birth))
         self.online()
@@ -81,7 +84,8 @@ class Board:
             self._columns.add(row)
         time_s, uptime_ms = divmod(time_ms, 1000)
         self._seq += 1
-        columns = self._framer.columns(1, self._seq, time_s, 5_000_000 + uptime_ms, STEP_MS, self._columns)
+        uptime_ms += (time_s - self._boot_s) * 1000
+        columns = self._framer.columns(1, self._seq, time_s, uptime_ms, STEP_MS, self._columns)
         return self._deliver("up", bytes(columns))
 
     def happened(self, time_ms: int, channel: int, value: int) -> Committed:
@@ -89,7 +93,8 @@ class Board:
         time_s, uptime_ms = divmod(time_ms, 1000)
         self._seq += 1
         events = [(channel, 0, value)]
-        return self._deliver("up", self._frame.events_frame(1, self._seq, time_s, 5_000_000 + uptime_ms, events))
+        uptime_ms += (time_s - self._boot_s) * 1000
+        return self._deliver("up", self._frame.events_frame(1, self._seq, time_s, uptime_ms, events))
 
     def _deliver(self, what: str, payload: bytes) -> Committed:
         message = seal(self.known.key, what, payload)
@@ -177,7 +182,7 @@ def settings(folder: Path) -> Settings:
         sinks=tuple(
             SinkSettings(name=name, kind="file", recipient=name, path=folder / f"{name}.jsonl", purposes=purposes)
             for name, purposes in (
-                ("manufacturer", ("service", "product-improvement")),
+                ("manufacturer", ("service", "product-improvement", "marketing")),
                 ("university", ("research",)),
             )
         ),
@@ -185,7 +190,7 @@ def settings(folder: Path) -> Settings:
 
 
 def fill(gateway: Gateway) -> dict[str, Board]:
-    """Seven hours of a fridge's physics, a kettle that has boiled, and a device that means harm."""
+    """Seven hours of a fridge's physics, a kettle that has boiled, a device that means harm, one that sees people."""
     now_ms = real_now_ms()
     fridge = Board(gateway, FRIDGE, "Kitchen fridge", "fridge", FRIDGE_CHANNELS)
     table: list[list[int | None]] = [list(row) for row in rows(seed=3, hours=7, step_ms=STEP_MS)]
@@ -202,9 +207,11 @@ def fill(gateway: Gateway) -> dict[str, Board]:
     kettle.happened(now_ms - 5_219_000, 5, 0)
     hostile = Board(gateway, HOSTILE, HOSTILE_NAME, "toaster", HOSTILE_CHANNELS)
     hostile.measured(now_ms - 20_000, [[7], [8]])
+    hall = Board(gateway, HALL, "Hall sensor", "sensor", HALL_CHANNELS)
+    hall.measured(now_ms - ROWS * STEP_MS, [[i % 2] for i in range(ROWS)])
     strange = DeadLetter("hg/1/<img src=x onerror=alert(1)>/up", b"?", "unknown_topic", "<b>no</b>", now_ms - 60_000)
     frames.commit(gateway.db, [strange])
-    return {FRIDGE: fridge, KETTLE: kettle, HOSTILE: hostile}
+    return {FRIDGE: fridge, KETTLE: kettle, HOSTILE: hostile, HALL: hall}
 
 
 @pytest.fixture(scope="module")

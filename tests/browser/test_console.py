@@ -5,7 +5,6 @@ from __future__ import annotations
 import http.client
 import json
 import socket
-from collections.abc import Callable
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -14,80 +13,32 @@ from nicegui.client import Client
 from selenium.webdriver import Chrome
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
-from selenium.webdriver.support.ui import Select, WebDriverWait
+from selenium.webdriver.support.ui import Select
 
 from gateway.app.gateway import real_now_ms
 from gateway.consent import register
-from gateway.consent.grants import Grant
 from gateway.consent.vocabulary import Granularity
 from gateway.web import words
 from gateway.web.console import Console, ConsoleError
+from tests.browser.looking import (
+    FRIDGE,
+    HALL,
+    HOSTILE,
+    KETTLE,
+    agreed,
+    ask,
+    card,
+    fill_in,
+    grants,
+    press,
+    see,
+    text,
+    until,
+    visit,
+    wanted,
+)
 
-FRIDGE, KETTLE, HOSTILE = "a0b1c2d3e4f5", "a0b1c2d3e4f6", "a0b1c2d3e4f7"
 FRIDGE_ROW = [73, -350, 1, 2700, 480, 60]
-
-
-def text(browser: Chrome) -> str:
-    return browser.find_element(By.TAG_NAME, "main").text
-
-
-def until(browser: Chrome, condition: Callable[[], Any], why: str) -> Any:
-    return WebDriverWait(browser, 15, 0.1).until(lambda _: condition(), why)
-
-
-def see(browser: Chrome, words_: str) -> None:
-    until(browser, lambda: words_ in text(browser), f"{words_!r} is not on the page")
-
-
-def visit(browser: Chrome, household: Any, path: str, words_: str) -> None:
-    browser.get(household.url + path)
-    until(browser, lambda: browser.find_elements(By.TAG_NAME, "main"), "no page came")
-    see(browser, words_)
-    # What is shown first is in the page itself; what is pressed needs the connection behind it.
-    until(browser, lambda: browser.execute_script("return window.did_handshake === true"), "no connection")
-
-
-def card(browser: Chrome, name: str) -> Any:
-    return browser.find_element(By.XPATH, f"//article[.//h2[text()='{name}']]")
-
-
-def grants(household: Any) -> list[Grant]:
-    return household.stored(register.grants, household.gateway.db)
-
-
-def fill_in(browser: Chrome, name: str, **choices: str) -> None:
-    for field, value in choices.items():
-        Select(browser.find_element(By.NAME, field)).select_by_value(value)
-    browser.find_element(By.NAME, "subject").send_keys(name)
-
-
-def agreed(browser: Chrome) -> str:
-    return browser.find_element(By.CSS_SELECTOR, ".agreement").text
-
-
-def ask(household: Any, method: str, path: str, body: Any = None, **headers: str) -> tuple[int, Any]:
-    connection = http.client.HTTPConnection("127.0.0.1", household.console.port, timeout=10)
-    sent = {name.replace("_", "-"): value for name, value in headers.items()}
-    if body is not None:
-        sent.setdefault("Content-Type", "application/json")
-    connection.request(method, path, None if body is None else json.dumps(body), sent)
-    answer = connection.getresponse()
-    content = answer.read()
-    connection.close()
-    kind = answer.headers.get("content-type", "")
-    return answer.status, json.loads(content) if kind.startswith("application/json") else content.decode()
-
-
-def wanted(**other: Any) -> dict[str, Any]:
-    return {
-        "subject": "Anna",
-        "recipient": "university",
-        "category": "door",
-        "purpose": "research",
-        "granularity": "event",
-        "days": 30,
-        "text": "I agree to this.",
-    } | other
 
 
 def test_home_shows_devices_with_values_and_units(browser: Chrome, household: Any) -> None:
@@ -162,7 +113,7 @@ def test_a_grant_is_given_with_the_words_that_were_shown(browser: Chrome, househ
     until(browser, lambda: "of each hour" in agreed(browser), "the granularity is not in the words")
     shown = agreed(browser)
     before = real_now_ms()
-    browser.find_element(By.XPATH, "//button[text()='I agree, share this']").click()
+    press(browser, "I agree, share this")
     see(browser, "1 thing is shared")
     see(browser, "Shared from now on")
     grant = grants(household)[-1]
@@ -170,7 +121,7 @@ def test_a_grant_is_given_with_the_words_that_were_shown(browser: Chrome, househ
     assert (grant.purpose, grant.granularity, grant.devices) == ("research", Granularity.HOUR, (FRIDGE,))
     assert grant.text == shown
     assert before - 1000 <= grant.start_ms <= real_now_ms()
-    assert words.date(grant.expiry_ms, ZoneInfo(household.gateway.settings.timezone)) in shown
+    assert words.date(grant.expiry_ms - 1, ZoneInfo(household.gateway.settings.timezone)) in shown
     assert "how much is on a shelf" in browser.find_element(By.ID, grant.id).text
     visit(browser, household, "", "1 thing is shared")
 
@@ -182,7 +133,7 @@ def test_no_grant_with_words_that_were_not_seen(browser: Chrome, household: Any)
     until(browser, lambda: "I, Anna, agree" in agreed(browser), "the name is not in the words")
     before = len(grants(household))
     browser.execute_script("document.querySelector('.agreement').textContent += ' Or so.'")
-    browser.find_element(By.XPATH, "//button[text()='I agree, share this']").click()
+    press(browser, "I agree, share this")
     see(browser, "Please read the words again")
     assert len(grants(household)) == before
 
@@ -190,7 +141,8 @@ def test_no_grant_with_words_that_were_not_seen(browser: Chrome, household: Any)
 def test_no_grant_without_a_name(browser: Chrome, household: Any) -> None:
     visit(browser, household, "sharing", "Share something")
     before = len(grants(household))
-    browser.find_element(By.XPATH, "//button[text()='I agree, share this']").click()
+    Select(browser.find_element(By.NAME, "who")).select_by_value("new")
+    press(browser, "I agree, share this")
     see(browser, "Please write your name first")
     assert len(grants(household)) == before
 
@@ -246,7 +198,13 @@ def test_problems_say_what_could_not_be_used(browser: Chrome, household: Any) ->
 def test_nothing_is_loaded_from_elsewhere_and_nothing_fails(browser: Chrome, household: Any) -> None:
     browser.get_log("performance")
     browser.get_log("browser")
-    for path, words_ in (("", "Fridge temperature: lowest"), ("sharing", "Share something"), ("problems", "")):
+    pages = (
+        ("", "Fridge temperature: lowest"),
+        ("sharing", "Share something"),
+        ("left", "The record"),
+        ("problems", ""),
+    )
+    for path, words_ in pages:
         visit(browser, household, path, words_)
     asked = set()
     for entry in browser.get_log("performance"):
@@ -258,7 +216,7 @@ def test_nothing_is_loaded_from_elsewhere_and_nothing_fails(browser: Chrome, hou
     assert not [e for e in browser.get_log("browser") if e["level"] == "SEVERE"]
 
 
-@pytest.mark.parametrize("path", ["", "sharing", "problems"])
+@pytest.mark.parametrize("path", ["", "sharing", "left", "problems"])
 def test_a_phone_shows_the_page_without_scrolling_sideways(browser: Chrome, household: Any, path: str) -> None:
     phone = {"width": 390, "height": 844, "deviceScaleFactor": 1, "mobile": True}
     browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", phone)
@@ -281,11 +239,14 @@ def test_closed_pages_leave_nothing_behind(browser: Chrome, household: Any) -> N
 def test_api_is_described_and_answers(household: Any) -> None:
     status, described = ask(household, "GET", "/api/openapi.json")
     assert status == 200
-    paths = {"/api/devices", "/api/readings", "/api/grants", "/api/grants/{grant_id}", "/api/status"}
-    assert set(described["paths"]) == paths
+    paths = {"devices", "readings", "status", "people", "notices", "ledger", "ledger/head", "ledger/verify", "grants"}
+    paths |= {
+        f"grants/{{grant_id}}{what}" for what in ("", "/pause", "/resume", "/preview", "/receipt", "/receipt.cose")
+    }
+    assert set(described["paths"]) == {f"/api/{path}" for path in paths}
     status, devices = ask(household, "GET", "/api/devices")
     assert status == 200
-    assert {d["device"] for d in devices} == {FRIDGE, KETTLE, HOSTILE}
+    assert {d["device"] for d in devices} == {FRIDGE, KETTLE, HOSTILE, HALL}
     status, found = ask(household, "GET", f"/api/readings?device={KETTLE}&channel=water_temp&limit=3")
     assert status == 200
     assert [r["value"] for r in found["readings"]] == [21.375, 21.375, 21.375]
