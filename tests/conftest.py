@@ -165,3 +165,23 @@ def amqtt_broker() -> Iterator[BrokerFactory]:
     yield make
     for broker in brokers:
         broker.stop()
+
+
+@pytest.fixture
+def household_broker(tmp_path: Path) -> Iterator[Callable[..., Any]]:
+    """Factory of Mosquittos as `hearthgate broker setup` makes them, for the hosts that are given (tests.broker_house).
+    All are killed after the test."""
+    from gateway.broker.folder import BrokerFolder
+    from tests.broker_house import Household
+
+    executable = _executable("mosquitto", "/usr/sbin", "/usr/local/sbin")
+    houses: list[Household] = []
+
+    def make(*hosts: str) -> Household:
+        folder = BrokerFolder(tmp_path / f"broker-{len(houses)}")
+        houses.append(Household(executable, folder, hosts, _free_port()))
+        return houses[-1]
+
+    yield make
+    for house in houses:
+        house.stop()

@@ -7,7 +7,7 @@ import re
 import ssl
 import time
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from gateway.app.admission import Admission
 from gateway.app.household import gateway_id
@@ -16,8 +16,7 @@ from gateway.app.lending import Lending, SoleGateway
 from gateway.app.participation import Participation
 from gateway.app.rekeying import Rekeying
 from gateway.app.settings import Settings, SettingsError, SinkSettings
-from gateway.app.source import BrokerAddress, MqttSource
-from gateway.broker.access import GATEWAY
+from gateway.app.source import MqttSource
 from gateway.consent import pseudonym, register
 from gateway.consent.grants import Grant
 from gateway.forward import notices
@@ -33,9 +32,6 @@ from gateway.store.thread import StoreThread
 from gateway.wire import topics
 from gateway.wire.cose import seal
 from gateway.wire.downlink import encode_command
-
-if TYPE_CHECKING:
-    from gateway.app.broker import BuiltinBroker
 
 log = logging.getLogger(__name__)
 
@@ -66,9 +62,9 @@ class Gateway:
         self.store = StoreThread()
         broker = settings.broker
         self._admission = Admission(broker, self.db, self.store)
-        self._broker = _builtin(broker.host, broker.port, self._admission) if broker.builtin else None
+        self._broker = self._admission.builtin
         client_id = broker.client_id or f"hearthgate-{gateway_id(self.db)}"
-        self.source = MqttSource(_address(settings, self._broker), client_id=client_id)
+        self.source = MqttSource(self._admission.address(), client_id=client_id)
         self.forwarders: list[Forwarder] = []
         self.ingest = Ingest(
             self.db,
@@ -150,6 +146,11 @@ class Gateway:
     def broker_port(self) -> int:
         """The port of the broker that is used."""
         return self._broker.port if self._broker else self.settings.broker.port
+
+    @property
+    def look_password(self) -> str | None:
+        """With it the user `look` may read everything at the broker inside; None where there is none."""
+        return None if self._broker is None else self._broker.look_password
 
     async def drain(self, timeout_s: float) -> bool:
         """Forward what may leave now and wait until nothing waits any more; False after `timeout_s`."""
@@ -292,22 +293,3 @@ def make_sink(settings: SinkSettings) -> Sink:
     if settings.url is None:
         raise SettingsError(f"sink {settings.name}: no url")
     return HttpsSink(settings.url, token=token, tls=tls, erasure_url=settings.erasure_url)
-
-
-def _builtin(host: str, port: int, admission: Admission) -> "BuiltinBroker":
-    from gateway.app.broker import BuiltinBroker  # noqa: PLC0415 - with Mosquitto, which a house has, it is not loaded
-
-    admission.builtin = BuiltinBroker(host, port, admission.passwords)
-    return admission.builtin
-
-
-def _address(settings: Settings, builtin: "BuiltinBroker | None") -> BrokerAddress:
-    broker = settings.broker
-    if builtin is not None:
-        return BrokerAddress(broker.host, builtin.port, GATEWAY, builtin.gateway_password)
-    try:
-        password = broker.password_file.read_text(encoding="utf-8").strip() if broker.password_file else None
-        tls = ssl.create_default_context(cafile=broker.ca) if broker.ca else None
-    except (OSError, ssl.SSLError, UnicodeDecodeError) as why:
-        raise SettingsError(f"broker: {why}. Check password_file and ca.") from why
-    return BrokerAddress(broker.host, broker.port, broker.user, password, tls)

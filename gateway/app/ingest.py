@@ -5,12 +5,13 @@ import contextlib
 import logging
 import math
 import sqlite3
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 
 from gateway.app.acks import AckBook
-from gateway.app.examine import Weight, examine, weigh
+from gateway.app.examine import Weight
 from gateway.app.inbox import Arrived, Inbox, Message
 from gateway.app.pace import CommitPace
+from gateway.app.rekeying import NextKeys
 from gateway.app.source import Source
 from gateway.store import devices, frames
 from gateway.store.database import Database, StoreError, StoreFull
@@ -48,6 +49,7 @@ class Ingest:
         make_room: Callable[[], object] = lambda: None,
         events_awaited: Callable[[], bool] = lambda: True,
         on_commit: Callable[[frames.Committed], None] = lambda _: None,
+        on_new_key: Callable[[], Awaitable[None]] | None = None,
     ) -> None:
         self._db = db
         self._store = store
@@ -57,6 +59,9 @@ class Ingest:
         self._ask_events_awaited = events_awaited
         self._events_awaited = True
         self._on_commit = on_commit
+        self._on_new_key = on_new_key
+        self._keys = NextKeys()
+        self._new_key = False
         self._pace = CommitPace(window_s, quiet_s)
         self._inbox = Inbox()
         self._acks = AckBook()
@@ -105,6 +110,9 @@ class Ingest:
             self._pace.taken(len(self._inbox), _now_s())
             done = await self._committed(batch)
             await self._ack(done)
+            if self._new_key and self._on_new_key is not None:
+                await self._on_new_key()
+            self._new_key = False
             self._on_commit(done)
             self._done += len(batch)
             self._advanced.set()
@@ -114,7 +122,7 @@ class Ingest:
         device, what = topics.parse(message.topic) or ("", "")
         known = self._devices.get(device)
         self._stranger = self._stranger or (known is None and what != "")
-        weight = Weight.STRAY if known is None else weigh(known, what, message.payload)
+        weight = Weight.STRAY if known is None else self._keys.weigh(known, what, message.payload)
         frame = what == "up" and weight is not Weight.STRAY
         # An event for which nobody waits can wait with the rest: its board has it on flash.
         urgent = weight is Weight.URGENT and (self._events_awaited or not frame)
@@ -158,9 +166,11 @@ class Ingest:
         if self._stored_bytes >= ROOM_BYTES:
             self._make_room()
             self._stored_bytes = 0
-        return frames.commit(
-            self._db, [examine(a.message.topic, a.message.payload, self._devices, a.received_ms) for a in batch]
-        )
+        done = frames.commit(self._db, self._keys.examine_all(batch, self._devices))
+        if self._keys.settle(self._db):
+            self._new_key = True
+            self._refresh()  # it is acked under its new key
+        return done
 
     def _refresh(self) -> bool:
         """Read the registry again if it was changed, by this process or a command beside it; True if it was."""
@@ -169,6 +179,7 @@ class Ingest:
             return False
         self._devices = devices.registry(self._db)
         self._names = {device.id: device for device in self._devices.values()}
+        self._keys.refresh(self._db)
         self._revision = revision
         return True
 

@@ -54,12 +54,20 @@ class SoleGateway:
 
 
 class Lending:
-    """Lends the database to commands. `changed` is awaited after each that changed it, before that one is told so."""
+    """Lends the database to commands. `changed` is awaited after each that changed it, before that one is told so.
+    `looked` is called for each that comes: who runs a command wants to see what there is."""
 
-    def __init__(self, db: Database, store: StoreThread, changed: Callable[[], Awaitable[object]]) -> None:
+    def __init__(
+        self,
+        db: Database,
+        store: StoreThread,
+        changed: Callable[[], Awaitable[object]],
+        looked: Callable[[], object] = lambda: None,
+    ) -> None:
         self._db = db
         self._store = store
         self._changed = changed
+        self._looked = looked
         self._path = socket_path(db.path)
         self._server: asyncio.Server | None = None
         self._turn = asyncio.Lock()
@@ -111,6 +119,7 @@ class Lending:
         task = asyncio.current_task()
         self._borrowers.add(task)
         self._asked.set()
+        self._looked()
         try:
             with contextlib.suppress(OSError):  # it is gone
                 await self._serve(reader, writer)

@@ -65,6 +65,9 @@ class Broker(_Section):
     client_id: str | None = Field(
         None, min_length=1, max_length=64, description="this gateway's name at the broker; by default one of its own"
     )
+    folder: Path | None = Field(
+        None, description="where `hearthgate broker setup` put Mosquitto's files: who is added or revoked is told to it"
+    )
     builtin: bool = Field(
         default=False, description="run a broker inside the gateway (for a first try, not for a house)"
     )

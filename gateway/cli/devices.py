@@ -4,18 +4,22 @@ import json
 import time
 from datetime import datetime
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
 from rich.table import Column, Table
 
+from gateway.app import admission, rekeying
 from gateway.app.gateway import real_now_ms
 from gateway.cli.opened import opened
 from gateway.store import devices
 from gateway.store.database import StoreError
 
-app = typer.Typer(help="List, add and revoke devices.", no_args_is_help=True)
+if TYPE_CHECKING:
+    from gateway.broker.folder import Told
+
+app = typer.Typer(help="List, add and revoke devices, and change their keys.", no_args_is_help=True)
 
 
 @app.command("list")
@@ -25,6 +29,7 @@ def list_devices(
     """Show every device, what it says it is, and when it was last heard."""
     with opened(context) as (_, db):
         rows = [(device, devices.newest_birth(db, device.id)) for device in devices.registry(db).values()]
+        new_keys = rekeying.pending(db)
     if as_json:
         typer.echo(
             json.dumps(
@@ -38,6 +43,7 @@ def list_devices(
                         "online": device.online,
                         "seen_ms": device.seen_ms,
                         "revoked": device.revoked,
+                        "new_key_since_ms": new_keys[device.device].begun_ms if device.device in new_keys else None,
                     }
                     for device, birth in rows
                 ]
@@ -52,11 +58,9 @@ def list_devices(
     table = Table(Column("device", no_wrap=True), "name", "kind", "model", "firmware", "state", "last heard")
     for device, birth in rows:
         state = "revoked" if device.revoked else "online" if device.online else "offline"
-        heard = (
-            datetime.fromtimestamp(device.seen_ms / 1000).astimezone().isoformat(" ", "seconds")
-            if device.seen_ms
-            else "never"
-        )
+        if device.device in new_keys:
+            state += f"; waits for its new key since {_local(new_keys[device.device].begun_ms)}"
+        heard = _local(device.seen_ms) if device.seen_ms else "never"
         said = (birth.kind, birth.model, birth.firmware) if birth else ("?", "?", "?")
         table.add_row(device.device, device.name, *said, state, heard)
     Console().print(table)
@@ -83,8 +87,9 @@ def add(
             raise StoreError(f"{key_file}: {why}. It must hold the key as hex digits.") from why
     elif write_key is None:
         raise StoreError("a new key has to get to the board: name a file for it with --write-key, or give --key-file.")
-    with opened(context) as (_, db):
+    with opened(context) as (settings, db):
         enrolled = devices.enrol(db, device, name or device, real_now_ms(), key)
+        told = admission.tell_mosquitto(settings.broker, db)
     if write_key is not None:
         write_key.touch(mode=0o600)
         write_key.write_text(enrolled.key.hex() + "\n", encoding="ascii")
@@ -93,6 +98,7 @@ def add(
         )
     else:
         typer.echo(f"Enrolled {device} ({enrolled.name}).")
+    _say(told)
 
 
 @app.command()
@@ -100,7 +106,33 @@ def revoke(
     context: typer.Context,
     device: Annotated[str, typer.Argument(help="The device to refuse from now on (lost, sold, broken).")],
 ) -> None:
-    """Refuse a device from now on. What it sent is kept."""
-    with opened(context) as (_, db):
+    """Refuse a device from now on, and end its connection. What it sent is kept."""
+    with opened(context) as (settings, db):
         devices.revoke(db, device, int(time.time() * 1000))
+        told = admission.tell_mosquitto(settings.broker, db)
     typer.echo(f"Revoked {device}. To take it back, enrol it again.")
+    _say(told)
+
+
+@app.command()
+def rotate(
+    context: typer.Context,
+    device: Annotated[str, typer.Argument(help="The device that is to get a new key.")],
+) -> None:
+    """Give a device a new key over the air, without losing a reading. It goes to it under the key that it has: if that
+    one is in strange hands, revoke the device and flash it instead."""
+    with opened(context) as (_, db):
+        name = rekeying.begin(db, device, real_now_ms()).next.name
+    typer.echo(
+        f"{name} ({device}) is told its new key when the gateway hears it next. Until it uses it, both are good; then "
+        "the old one is not. `hearthgate devices list` shows whether it waits still."
+    )
+
+
+def _local(at_ms: int) -> str:
+    return datetime.fromtimestamp(at_ms / 1000).astimezone().isoformat(" ", "seconds")
+
+
+def _say(told: "Told | None") -> None:
+    if told is not None:
+        typer.echo(f"{told.value}.")

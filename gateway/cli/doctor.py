@@ -20,10 +20,12 @@ import aiomqtt
 import typer
 from rich.console import Console
 
+from gateway.app import admission
 from gateway.app import settings as settings_module
 from gateway.app.gateway import make_sink
 from gateway.app.settings import Settings, SettingsError
 from gateway.cli.opened import opened_at
+from gateway.errors import HearthgateError
 from gateway.store.database import Database, StoreError
 from gateway.store.retention import used_bytes
 
@@ -81,6 +83,8 @@ def examine(context: typer.Context) -> Iterator[Finding]:
     yield Finding(Verdict.FINE, f"settings: {context.obj or 'hearthgate.toml, or the defaults'}")
     yield from _database(settings)
     yield asyncio.run(_broker(settings))
+    for well, what, mend in admission.ailments(settings.broker):
+        yield Finding(Verdict.FINE if well else Verdict.HINT, what, "" if well else mend)
     for sink in settings.sinks:
         try:
             make_sink(sink)
@@ -188,13 +192,14 @@ async def _broker(settings: Settings) -> Finding:
         )
     try:
         password = broker.password_file.read_text(encoding="utf-8").strip() if broker.password_file else None
+        user, password = admission.look(broker) or (broker.user, password)
         tls = ssl.create_default_context(cafile=broker.ca) if broker.ca else None
         async with asyncio.timeout(10):
             async with aiomqtt.Client(
-                broker.host, broker.port, username=broker.user, password=password, tls_context=tls, timeout=5
+                broker.host, broker.port, username=user, password=password, tls_context=tls, timeout=5
             ):
                 return Finding(Verdict.FINE, f"broker {where} answers")
-    except (aiomqtt.MqttError, OSError, TimeoutError) as why:
+    except (aiomqtt.MqttError, OSError, TimeoutError, HearthgateError) as why:
         return Finding(
             Verdict.BAD,
             f"broker {where} cannot be used: {why or 'no answer'}",

@@ -21,11 +21,12 @@ _NEEDED = ("meta", "device", "consent_grant", "revision", "counter", "sink", "ho
 # speaks of frames by their ids.
 _CARRIED = (
     "meta", "device", "boot", "window", "consent_grant", "counter", "revision", "sink", "horizon", "bucket", "outbox",
-    "grant_version", "person", "pseudonym", "ledger", "disclosure", "notice", "notice_sink", "local_use",
+    "grant_version", "person", "pseudonym", "ledger", "disclosure", "notice", "notice_sink", "local_use", "rekey",
 )  # fmt: skip
 # (table, column, what it refers to): a row whose device is lost must not meet the next device that gets its id.
 _HANGING = (
     ("window", "device_id", ("device", "id")),
+    ("rekey", "device_id", ("device", "id")),
     ("boot", "device_id", ("device", "id")),
     ("horizon", "device_id", ("device", "id")),
     ("bucket", "device_id", ("device", "id")),

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from gateway.consent import register
+from gateway.consent import audit, register
 from gateway.forward.queue import SinkQueue
 from gateway.store import devices, migration
 from gateway.store.database import Database, StoreError, migrations
@@ -102,6 +102,17 @@ def test_grants_from_before_there_were_versions_hold_and_have_a_history(tmp_path
     kinds = [row[0] for row in house.db.connection.execute("SELECT kind FROM ledger ORDER BY n")]
     assert kinds == ["sending", "delivered"]
     assert register.pause(house.db, hourly.id, house.now_ms).paused_ms == house.now_ms
+    house.db.close()
+
+
+def test_a_ledger_from_before_keys_could_change_still_verifies_and_goes_on(tmp_path: Path):
+    house = Household(written("003-consent.sql", tmp_path))
+    anchor = audit.head(house.db)
+    assert audit.verify(house.db, [anchor]).ok
+    stock = next(grant for grant in register.grants(house.db) if grant.category == "stock")
+    assert [version.version for version in register.versions(house.db, stock.id)] == [1, 2]
+    register.take_back(house.db, stock.id, NOW_MS + 2_000_000)
+    assert audit.head(house.db).n == anchor.n + 1
     house.db.close()
 
 

@@ -1,0 +1,1 @@
+"""The broker's rules and files: who may say and hear what, passwords, certificates, Mosquitto's configuration."""
