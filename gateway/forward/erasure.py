@@ -44,6 +44,7 @@ def erase_device(db: Database, device: str, now_ms: int, *, forget: bool = False
             sql.execute("DELETE FROM outbox WHERE device = ?", (device,))
             sql.execute("DELETE FROM dead_letter WHERE topic LIKE ?", (f"hg/_/{device}/%",))
             sql.execute("DELETE FROM bucket WHERE device_id = ?", (device_id,))
+            sql.execute("DELETE FROM crash WHERE device_id = ?", (device_id,))
             # Which numbers were here is no reading, and keeps a board from sending again what was erased.
             sql.execute("UPDATE window SET last_id = 0, wait_id = NULL WHERE device_id = ?", (device_id,))
             sql.execute("DELETE FROM disclosure WHERE device = ?", (device,))

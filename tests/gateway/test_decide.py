@@ -274,7 +274,7 @@ def test_it_answers_for_any_time_at_all(grants: list[Grant], time_ms: int | None
 def test_every_candidate_counts_and_all_revoked_ones_count_as_one(
     grants: list[Grant], recipient: str, purpose: str, data: st.DataObject
 ):
-    grants = [*grants, *(replace(g, id=f"g-{i:016x}", revoked_ms=5) for i, g in enumerate(grants))]
+    grants = [*grants, *(replace(g, id=f"g-ffffffff{i:08x}", revoked_ms=5) for i, g in enumerate(grants))]
     candidates = GrantIndex(grants).candidates(recipient, purpose, "door", DEVICES[0])
     speak = [
         g
