@@ -26,7 +26,7 @@ EVENT: Final = "io.hearthgate.event.v1"
 
 # Beside these two every granularity is a length of time: a household may name lengths of its own.
 AS_IT_IS: Final = frozenset({"raw", "event"})
-LEAST_READINGS: Final = 2
+LEAST_READINGS: Final = 4
 CONSENT_FLAGS: Final = (
     "consentgrant",
     "consentpurpose",
@@ -160,7 +160,7 @@ def _granularity_problem(event: Mapping[str, object]) -> str | None:
         return None
     count = data.get("count")
     if isinstance(count, int) and not isinstance(count, bool) and 0 < count < LEAST_READINGS:
-        return "data.count is 1: the lowest, mean and highest of one reading are that reading"
+        return f"data.count is {count}: the lowest, mean and highest of so few readings tell every one"
     return _grid_problem(event.get("time"), data, granularity)
 
 

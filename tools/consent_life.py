@@ -58,6 +58,7 @@ class Life:
         self._done: set[tuple[str, str]] = set()
         self.value = 0
         self.delivered = 0
+        self._looked: set[tuple[str, str, int | None, int]] = set()
         self.open_queues()
         for living in self.boards.values():
             self.house.receive([living.board.birth(living.boot)])
@@ -122,7 +123,8 @@ class Life:
     def fill(self, name: str) -> None:
         """Let a sink decide on all that it can decide on."""
         queue, sink = self.queues[name], self.sinks[name]
-        for _ in range(100):
+        self._look_back(name)
+        for _ in range(1000):
             if not queue.fill():
                 break
         else:
@@ -140,6 +142,19 @@ class Life:
             elif frame.received_ms is None or self.now_ms < frame.received_ms + DAY_MS:
                 raise Differ(f"{name}: decided on {key}, and its time may still become known")
         sink.close(self.given, self.now_ms)
+
+    def _look_back(self, name: str) -> None:
+        """A grant that begins to hold, and says from when, reaches back to what was decided on without it."""
+        sink, given = self.sinks[name], list(self.given.values())
+        for back in given:
+            key = name, back.id, back.since_ms, back.start_ms
+            if back.recipient != sink.recipient or back.revoked or back.since_ms is None or key in self._looked:
+                continue
+            if back.since_ms < back.start_ms <= self.now_ms < back.expiry_ms:
+                self._looked.add(key)
+                for frame in (self._frames[key] for key in sorted(self._decided[name])):
+                    if self._time_known(frame):
+                        sink.look_back(frame, given, back, self.now_ms, placed=not frame.clocked)
 
     def take(self, name: str, most: int) -> None:
         """What leaves is what may, and the ledger says so first."""

@@ -187,6 +187,21 @@ class Sink:
         if frame.rows:
             self.read_ms[frame.device] = max(min(frame.end_ms, now_ms), self.read_ms.get(frame.device, 0))
 
+    def look_back(self, frame: Frame, given: Sequence[Given], back: Given, now_ms: int, *, placed: bool) -> None:
+        """What was decided on before there was a grant that reaches back to it, for that grant alone."""
+        before, read_ms = list(self.waiting), dict(self.read_ms)
+        kept = {key: (list(bucket.readings), bucket.placed, bucket.touched_ms) for key, bucket in self.open.items()}
+        self.read_ms.pop(frame.device, None)
+        self.read(frame, given, now_ms, placed=placed)
+        self.read_ms = read_ms
+        self.waiting = before + [waiting for waiting in self.waiting[len(before) :] if waiting.given is back]
+        for key in [key for key in self.open if key[0] != back.id]:
+            if key not in kept:
+                del self.open[key]
+                continue
+            bucket = self.open[key]
+            bucket.readings, bucket.placed, bucket.touched_ms = kept[key]
+
     def close(self, given: dict[str, Given], now_ms: int) -> None:
         """Send what is complete, and no more comes for."""
         while True:
@@ -197,7 +212,7 @@ class Sink:
                 end_ms = start_ms + LENGTH_MS[given[id_].granularity]
                 self.read_ms[device] = max(end_ms, self.read_ms.get(device, 0))
                 whole = given[id_].from_ms <= start_ms and end_ms <= given[id_].expiry_ms
-                if whole and sum(n for _, n in bucket.readings) >= 2:
+                if whole and sum(n for _, n in bucket.readings) >= 4:
                     self._aggregate(given[id_], device, index, start_ms, end_ms, bucket)
             if not complete:
                 return

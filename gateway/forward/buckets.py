@@ -1,5 +1,6 @@
 """Aggregates under a grant: filled as frames are read, closed when no more can come, sent once."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from fractions import Fraction
 
@@ -9,8 +10,8 @@ from gateway.forward import cloudevent
 from gateway.forward.sharing import Series
 from gateway.store.database import Database
 
-# One reading's lowest, mean and highest are that reading: nothing that was promised to be an aggregate.
-LEAST_READINGS = 2
+# Of one, two or three readings the lowest, mean and highest tell every one: they are no aggregate.
+LEAST_READINGS = 4
 
 # A bucket whose device fell silent is closed this long after its end, and after the last that came for it: a board that
 # comes back after hours fills the buckets of those hours first.
@@ -132,9 +133,11 @@ def add(db: Database, sink: str, series: Series, closed_until_ms: int, now_ms: i
     return Added(late, partial)
 
 
-def take_closed(db: Database, sink: str, horizon_ms: dict[int, int], now_ms: int) -> list[Closed]:
+def take_closed(
+    db: Database, sink: str, horizon_ms: dict[int, int], now_ms: int, filling: Collection[str] = ()
+) -> list[Closed]:
     """Take the complete buckets out: those that end at or before the time up to which their device's frames were read,
-    and those for which nothing has come for GRACE_MS. In a transaction."""
+    and those for which nothing has come for GRACE_MS; none of the grants in `filling`. In a transaction."""
     rows = db.connection.execute(
         "SELECT grant_id, device_id, device, channel, granularity, purpose, category, unit, time_label, "
         "start_ms, end_ms, n, total, low, high, num, den, touched_ms "
@@ -146,6 +149,8 @@ def take_closed(db: Database, sink: str, horizon_ms: dict[int, int], now_ms: int
     for row in rows:
         *fields, touched_ms = row
         bucket = Closed(*fields)
+        if bucket.grant_id in filling:
+            continue
         silent = max(bucket.end_ms, touched_ms) + GRACE_MS <= now_ms
         if silent or bucket.end_ms <= horizon_ms.get(bucket.device_id, 0):
             closed.append(bucket)

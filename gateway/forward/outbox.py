@@ -146,8 +146,9 @@ class Outbox:
         )
         return audit.append(self._db, now_ms, "sending", told(self._sink, self._recipient, events, body)).n
 
-    def put_readings(self, series: Series) -> None:
-        """A run of readings, or an event."""
+    def put_readings(self, series: Series, *, again: bool = False) -> None:
+        """A run of readings, or an event. `again`: they were decided on before, without this grant, and may have left
+        under another one: what leaves now is another event."""
         frame, channel = series.frame, series.channel
         scaled = [channel.scaled(value) for value in series.values]
         data: dict[str, object] = {
@@ -169,7 +170,13 @@ class Outbox:
                 }
         names = self._names.newest
         event_id = names.event(
-            series.grant.purpose, frame.device, frame.frame.boot, frame.seq, series.index, series.first_row
+            *(("again", series.grant.id, series.grant.start_ms) if again else ()),
+            series.grant.purpose,
+            frame.device,
+            frame.frame.boot,
+            frame.seq,
+            series.index,
+            series.first_row,
         )
         body = cloudevent.build(
             type_=cloudevent.EVENT if series.is_event else cloudevent.READINGS,
@@ -188,9 +195,12 @@ class Outbox:
     def put_aggregate(self, bucket: Closed, grant: Grant) -> None:
         """A complete aggregate."""
         names = self._names.newest
+        # Where a change of the grant reaches back, the same time may have left under the version before.
+        reaches = grant.since_ms is not None and grant.since_ms < grant.start_ms
         event_id = names.event(
-            "bucket", bucket.grant_id, bucket.device, bucket.channel, bucket.start_ms,
-            bucket.unit, bucket.num, bucket.den,
+            *(("again", grant.start_ms) if reaches else ()),
+            "bucket", bucket.grant_id, bucket.granularity, bucket.device, bucket.channel,
+            bucket.start_ms, bucket.unit, bucket.num, bucket.den,
         )  # fmt: skip
         self._insert(
             event_id, grant, bucket.device, bucket.category, names.epoch, 0, bucket.start_ms, bucket.end_ms - 1,

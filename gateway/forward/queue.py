@@ -4,10 +4,12 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 
 from gateway.consent.decide import GrantIndex, Reason
+from gateway.consent.grants import Grant
 from gateway.consent.names import Names
 from gateway.consent.register import Register
 from gateway.forward import buckets, notices
 from gateway.forward.batch import Batch, Compose, Queued
+from gateway.forward.look_back import LookBack
 from gateway.forward.notices import Notice
 from gateway.forward.outbox import Outbox
 from gateway.forward.sharing import share
@@ -47,6 +49,7 @@ class SinkQueue:
         self._now_ms = now_ms
         self._outbox = Outbox(db, register, name, recipient, Names(db, recipient), now_ms)
         self._reader = FrameReader(db)
+        self._look_back = LookBack(db, name, recipient)
         # What is counted and not written yet, and how far behind the cursor the one on disk is.
         self._counted = db.counted_beside(name)
         self._counted.clear()
@@ -61,8 +64,10 @@ class SinkQueue:
         waiting = self.depth()
         if waiting >= MAX_OUTBOX:
             return False
+        self._begin_to_look_back()
+        looked = self._look_behind(waiting)
         if not self.backlog():
-            return self._close_buckets() > 0
+            return self._close_buckets() > 0 or looked
         before = self._cursor
         with self._db.transaction() as sql:
             changes = sql.total_changes
@@ -80,7 +85,29 @@ class SinkQueue:
         else:
             self._saved = cursor
         self._close_buckets()
-        return decided > 0 or cursor > before
+        return decided > 0 or cursor > before or looked
+
+    def _begin_to_look_back(self) -> None:
+        def keep() -> None:
+            self._save(self._cursor, self._counted)
+
+        if self._look_back.begin(self._register.index(), self._cursor, self._now_ms(), keep):
+            self._counted.clear()
+            self._saved = self._cursor
+
+    def _look_behind(self, waiting: int) -> bool:
+        """What was decided on before, for a grant that reaches back. True if there may be more of it."""
+        if not self._look_back.under_way():
+            return False
+        with self._db.transaction():
+            now_ms = self._now_ms()
+            self._outbox.refresh()
+            index = self._register.index()
+            work = _Fill(self._db, self.name, self.recipient, self._purposes, self._outbox, index, now_ms)
+            more = self._look_back.step(index, MAX_OUTBOX - waiting, work.decide_again)
+            for name, n in work.finish().items():
+                self._db.count(name, n)
+        return more
 
     def _granted_anything(self) -> bool:
         return any(grant.recipient == self.recipient for grant in self._register.index().by_id.values())
@@ -191,7 +218,9 @@ class SinkQueue:
             return 0
         self._outbox.refresh()
         with self._db.transaction():
-            closed = buckets.take_closed(self._db, self.name, buckets.horizons(self._db, self.name), self._now_ms())
+            horizons = buckets.horizons(self._db, self.name)
+            filling = self._look_back.under_way()
+            closed = buckets.take_closed(self._db, self.name, horizons, self._now_ms(), filling)
             index = self._register.index()
             for bucket in closed:
                 # Also where the board had fallen silent: what it says later of that time is late, and never a second
@@ -250,6 +279,22 @@ class _Fill:
             until_ms = min(frame.time_ms + frame.frame.rows * frame.frame.step_ms, self._now_ms)
             self._until_ms[frame.device_id] = max(until_ms, self._until_ms.get(frame.device_id, 0))
             self._read_ms[frame.device_id] = self._until_ms[frame.device_id]
+
+    def decide_again(self, frame: StoredFrame, grant: Grant) -> int:
+        """The same for what leaves under one grant that reaches back to this frame; how many events that made."""
+        before = self.enqueued
+        if not frame.birth.fits(frame.frame):
+            return 0
+        for series in share(frame, self._recipient, self._purposes, self._index, self._now_ms, Counter()):
+            if series.grant.id != grant.id:
+                continue
+            if grant.granularity.bucket_ms is None:
+                self._outbox.put_readings(series, again=True)
+                self.enqueued += 1
+            else:
+                buckets.add(self._db, self._sink, series, 0, self._now_ms)
+            self._counted["granted"] += len(series.values)
+        return self.enqueued - before
 
     def finish(self) -> Counter[str]:
         """Write the horizons; return what was counted."""

@@ -145,13 +145,13 @@ def test_a_scale_that_changes_with_a_new_boot_is_not_mixed_with_the_old(househol
     household.grant(granularity=Granularity.QUARTER_HOUR, since_ms=0)
     finer = [["fridge_temp", "Cel", 1, 100, 0, "temperature"], *board.channels[1:]]
     household.receive(board.birth(boot=1), board.birth(boot=2, channels=finer))
-    household.receive(board.rows(1, [[80, 0, 0]] * 3, **at(household)))
-    household.now_ms += 30_000
-    household.receive(board.rows(1, [[500, 0, 0]] * 3, boot=2, **at(household)))
+    household.receive(board.rows(1, [[80, 0, 0]] * 4, **at(household)))
+    household.now_ms += 40_000
+    household.receive(board.rows(1, [[500, 0, 0]] * 4, boot=2, **at(household)))
     fill(queue)
     household.now_ms += GRACE_MS + 2 * QUARTER_MS
     sent = filled(queue)
-    assert sum(e["data"]["count"] for e in sent) == 6
+    assert sum(e["data"]["count"] for e in sent) == 8
     assert {(e["data"]["min"], e["data"]["max"]) for e in sent} == {(5, 5)}
     assert len({e["id"] for e in sent}) == len(sent)
 
