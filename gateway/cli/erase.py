@@ -10,8 +10,8 @@ from gateway.forward import erasure
 
 app = typer.Typer(
     help="Erase a device's readings, or a person's name and words, here; recipients that were sent some of it are "
-    "asked to erase it too, until they confirm. The ledger of what left stays, and still verifies: it holds neither readings "
-    "nor names. Backups and files of `hearthgate export` are yours to delete.",
+    "asked to erase it too, until they confirm. The ledger of what left stays, and still verifies: it holds neither "
+    "readings nor names. Backups and files of `hearthgate export` are yours to delete.",
     no_args_is_help=True,
 )
 

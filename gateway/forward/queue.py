@@ -273,6 +273,9 @@ class _Fill:
                 self._withheld[Reason.PARTIAL] += added.partial
                 self._counted["granted"] -= added.partial
             self._counted["granted"] += len(series.values)
+        self._was_read(frame)
+
+    def _was_read(self, frame: StoredFrame) -> None:
         # Events are sealed at once and overtake the rows before them, so only series move the horizon; and never past
         # now, or a board whose clock once was wrong would close every bucket to come.
         if frame.time_ms is not None and frame.frame.rows:
@@ -294,6 +297,7 @@ class _Fill:
             else:
                 buckets.add(self._db, self._sink, series, 0, self._now_ms)
             self._counted["granted"] += len(series.values)
+        self._was_read(frame)
         return self.enqueued - before
 
     def finish(self) -> Counter[str]:

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from tools.boardfile import Board, BoardFileError, list_boards, load, to_board_json
+from gateway.flash.boardfile import Board, BoardFileError, list_boards, load, to_board_json
 
 ROOT = Path(__file__).resolve().parents[2]
 BOARDS = ROOT / "boards"

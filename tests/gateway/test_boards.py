@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tools.boardfile import BoardFileError, list_boards, load, to_board_json
+from gateway.flash.boardfile import BoardFileError, list_boards, load, to_board_json
 
 ROOT = Path(__file__).resolve().parents[2]
 REAL = ("fridge-esp32c3", "fridge-esp32s3", "kettle-esp32")

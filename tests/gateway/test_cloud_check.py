@@ -108,9 +108,9 @@ def test_what_is_no_length_of_time_is_no_granularity(granularity: str) -> None:
 
 
 def test_an_aggregate_of_one_reading_is_that_reading_and_so_a_leak() -> None:
-    assert (
-        (why := judge(event(data=data("aggregate", count=1)))) and why.kind == "consent" and "so few readings" in why.reason
-    )
+    why = judge(event(data=data("aggregate", count=1)))
+    assert why
+    assert (why.kind, "so few readings" in why.reason) == ("consent", True)
     assert judge(event(data=data("aggregate", count=4))) is None
     assert judge(event("aggregate", "raw", data=data("aggregate", count=1))) is None
 

@@ -190,7 +190,7 @@ def test_a_household_is_carried_to_a_second_gateway(tmp_path: Path):
 
 def test_every_command_is_listed_and_says_what_it_is_for(tmp_path: Path):
     said = hearthgate(tmp_path, "--help").stdout
-    for command in ("run", "demo", "devices", "consent", "household", "doctor"):
+    for command in ("run", "demo", "devices", "consent", "audit", "household", "doctor"):
         assert f" {command} " in said
     assert "import" in hearthgate(tmp_path, "household", "--help").stdout
     assert hearthgate(tmp_path, "nonsense").returncode == 2

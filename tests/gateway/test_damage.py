@@ -159,7 +159,7 @@ def test_any_pages_overwritten_at_random(lived: Household):
 
 
 def test_damage_in_old_frames_is_found_by_the_look_through_all_of_it(lived: Household):
-    overwrite(lived.path, root(lived.path, "frame") + 20)
+    overwrite(lived.path, root(lived.path, "frame") + 30)
     db = Database(lived.path, check_s=0)  # there was no time for it at the start
     assert db.notice is None
     told = db.check_rest()
@@ -184,7 +184,7 @@ def test_damage_that_only_a_commit_meets_is_mended_by_the_next_start(lived: Hous
 
 def test_the_look_through_can_be_stopped(lived: Household, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(damage, "_FRAMES_A_LOOK", 10)
-    overwrite(lived.path, root(lived.path, "frame") + 20)
+    overwrite(lived.path, root(lived.path, "frame") + 30)
     left = 30
 
     def stop() -> bool:

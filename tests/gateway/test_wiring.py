@@ -9,7 +9,7 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-from tools.boardfile import Board, BoardFileError, list_boards, load
+from gateway.flash.boardfile import Board, BoardFileError, list_boards, load
 from tools.wiring import BEGIN, END, main, svg, table, with_table
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -28,7 +28,8 @@ def test_the_committed_drawing_and_table_are_current(board: Board) -> None:
 
 
 def test_another_process_draws_the_same() -> None:
-    script = "from tools.wiring import svg; from tools.boardfile import load; from pathlib import Path; import sys; "
+    script = "import sys; from pathlib import Path; from tools.wiring import svg\n"
+    script += "from gateway.flash.boardfile import load\n"
     script += f"sys.stdout.write(svg(load(Path({str(BOARDS[0].path)!r}))))"
     done = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True)
     assert done.stdout == svg(BOARDS[0])
