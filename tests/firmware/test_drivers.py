@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
+from gateway.flash.boardfile import list_boards
 from tools.board_folder import flash
-from tools.boardfile import list_boards
 
 HERE = Path(__file__).parent
 ROOT = HERE.parent.parent

@@ -13,6 +13,7 @@ from typing import Annotated, Any, Final, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from gateway.errors import HearthgateError
 from gateway.flash import boards
 from gateway.flash.parts import Parts, rows
 
@@ -26,7 +27,7 @@ _MAX_CHANNELS: Final = 32  # these bounds are those of firmware/config.py
 _MAX_TITLE: Final = 64
 
 
-class BoardFileError(ValueError):
+class BoardFileError(HearthgateError, ValueError):
     """A board.toml, or what was to become a board.json, is wrong; says which file, which key and why."""
 
 

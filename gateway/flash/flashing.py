@@ -1,0 +1,109 @@
+"""Puts a board's files on it: what changed, verified afterwards. Running it again mends what was interrupted."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from gateway.flash import boardfile, chips, contents
+from gateway.flash.boardfile import Board
+from gateway.flash.remote import Facts, FlashError, Remote
+from gateway.flash.sources import BOARDS
+
+__all__ = ["Done", "Progress", "check", "installed", "put", "stored_settings"]
+
+Progress = Callable[[int, int], None]
+"""Called with (bytes that went over, bytes in all)."""
+
+_LEAST: Final = (1, 23)
+"""The first MicroPython whose .mpy format is today's."""
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """What flashing did: how many files it copied and removed, and how many bytes of modules the board has now."""
+
+    copied: int
+    removed: int
+    module_bytes: int
+
+
+def check(board: Board, facts: Facts) -> None:
+    """Raise FlashError if that board.toml is not for this chip, or its MicroPython is too old or gives no id."""
+    if facts.name != "micropython":
+        raise FlashError(f"the board runs {facts.name}, not MicroPython: put MicroPython on it with --image FILE.")
+    if facts.chip != board.board.chip:
+        fit = [other.name for other in boardfile.list_boards(BOARDS) if other.board.chip == facts.chip]
+        instead = f"use --board {' or '.join(fit)}" if fit else "there is no board for that chip yet"
+        raise FlashError(
+            f"{board.name} is for {_title(board.board.chip)}, but what is attached is {_title(facts.chip)} "
+            f"({facts.machine}): {instead}, or attach another board."
+        )
+    if facts.version < _LEAST:
+        raise FlashError(
+            f"the board runs MicroPython {facts.micropython}; it takes {'.'.join(map(str, _LEAST))} or later: "
+            "get one for your board from micropython.org/download and give it with --image FILE."
+        )
+    if len(facts.device) != 12:
+        raise FlashError("the board's MicroPython gives it no id (machine.unique_id): put another build on it.")
+
+
+def stored_settings(remote: Remote) -> dict[str, Any]:
+    """The board.json that is on the board; empty if there is none that can be read. It holds secrets."""
+    try:
+        table = json.loads(remote.read(contents.BOARD_JSON) or b"{}")
+    except ValueError:
+        return {}
+    return table if isinstance(table, dict) else {}
+
+
+def installed(remote: Remote) -> tuple[str, str] | None:
+    """(board, firmware's version) that is whole in the board's slot; None if none is."""
+    running = (remote.read(contents.CHOICE) or b"a")[:1].decode("ascii", "replace")
+    try:
+        manifest = json.loads(remote.read(f"/{running}/{contents.MANIFEST_NAME}") or b"null")
+        return str(manifest["board"]), str(manifest["firmware"])
+    except (ValueError, TypeError, KeyError):
+        return None
+
+
+def put(
+    remote: Remote,
+    board: Board,
+    facts: Facts,
+    table: Mapping[str, Any],
+    ca: bytes | None,
+    progress: Progress = lambda _done, _all: None,
+) -> Done:
+    """Make the board hold its firmware, `table` as board.json and `ca`; write only what differs.
+
+    Raises FlashError, CompileError. Whenever it is interrupted, calling it again ends the same.
+    """
+    modules = contents.slot_files(board, facts.mpy)
+    choice = contents.choose_first(remote.read(contents.CHOICE))
+    wanted = contents.whole(board, modules, table, ca, choice)
+    plan = contents.plan(wanted, remote.hashes(contents.SLOT, contents.OURS))
+    for path in plan.remove:
+        remote.remove(path)
+    if any(path.startswith(contents.SLOT) for path in plan.write):
+        remote.make_folder(contents.SLOT.rstrip("/"))
+    size = sum(len(wanted[path]) for path in plan.write)
+    done = 0
+    progress(done, size)
+    for path in plan.write:
+        for sent in remote.write(path, wanted[path]):
+            done += sent
+            progress(done, size)
+    if plan.write or plan.remove:
+        left = contents.plan(wanted, remote.hashes(contents.SLOT, contents.OURS))
+        for path in (*left.write, *left.remove):
+            raise FlashError(f"{path} is not on the board as it was sent: flash it again, with another cable.")
+    return Done(len(plan.write), len(plan.remove), sum(map(len, modules.values())))
+
+
+def _title(chip: str) -> str:
+    titles = {kit.chip.name: kit.chip.title for kit in chips.devkits().values()} | {"unix": "emulated board"}
+    title = titles.get(chip, chip)
+    return f"an {title}" if title[0] in "Ee" else f"a {title}"

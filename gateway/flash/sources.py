@@ -1,0 +1,38 @@
+"""Where the boards' own code lies: beside the package in a checkout, inside it where it was installed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Final
+
+from gateway.errors import HearthgateError
+from gateway.flash import boardfile
+from gateway.flash.boardfile import Board
+
+__all__ = ["BOARDS", "FIRMWARE", "find_board", "own_modules"]
+
+_CHECKOUT: Final = Path(__file__).resolve().parents[2]
+_INSTALLED: Final = Path(__file__).resolve().parent / "_data"
+_ROOT: Final = _INSTALLED if _INSTALLED.is_dir() else _CHECKOUT
+
+FIRMWARE: Final = _ROOT / "firmware"
+BOARDS: Final = _ROOT / "boards"
+
+_KINDS: Final = ("fridge", "kettle")
+"""Modules of which a board has the one that it is."""
+
+
+def find_board(name: str) -> Board:
+    """The board of that name. Raises HearthgateError, BoardFileError."""
+    known = sorted(path.parent.name for path in BOARDS.glob("*/board.toml"))
+    if name not in known:
+        raise HearthgateError(f"{name!r:.40} is not a board that is known here; use one of {', '.join(known)}.")
+    return boardfile.load(BOARDS / name)
+
+
+def own_modules(board: Board) -> list[Path]:
+    """Every module that goes into a slot of the board: the firmware's that it needs, and its drivers."""
+    firmware = [
+        path for path in sorted(FIRMWARE.glob("*.py")) if path.stem not in _KINDS or path.stem == board.board.kind
+    ]
+    return [*firmware, *board.driver_files()]
