@@ -93,10 +93,28 @@ def _kettle_wear() -> Iterator[Figure]:
     yield from bench_wear.figures("kettle")
 
 
+def _consent() -> Iterator[Figure]:
+    from tools import bench_consent
+
+    yield from bench_consent.figures()
+
+
+def _qemu() -> Iterator[Figure]:
+    from tools import bench_qemu
+
+    yield from bench_qemu.figures()
+
+
 def _fuzz() -> Iterator[Figure]:
     from tools import bench_fuzz
 
     yield from bench_fuzz.figures()
+
+
+def _flash() -> Iterator[Figure]:
+    from tools import bench_flash
+
+    yield from bench_flash.figures()
 
 
 # What the names of a group begin with. It is loaded and run only if one of them may be wanted: some take minutes.
@@ -111,7 +129,10 @@ GROUPS: dict[str, Callable[[], Iterator[Figure]]] = {
     "gateway.rss": _outage,
     "wear.fridge": _fridge_wear,
     "wear.kettle": _kettle_wear,
+    "consent": _consent,
     "fuzz": _fuzz,
+    "qemu": _qemu,
+    "flash": _flash,
 }
 
 

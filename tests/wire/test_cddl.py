@@ -19,6 +19,7 @@ import pycddl
 import pytest
 
 import gateway.wire
+from gateway.wire.crash import encode_crash
 from tools import vectors
 
 CDDL = (Path(gateway.wire.__file__).parent / "frame.cddl").read_text(encoding="utf-8")
@@ -93,6 +94,7 @@ def test_every_sealed_message_fits_the_envelope():
             assert fits("sealed", bytes.fromhex(vector["sealed"])), vector["name"]
 
 
+STARTS = [0, 1, 2, 3, 4, 5, 2**32 - 1]
 SERIES = [1, 7, 42, 1_780_000_000, 250, 10_000, 60, b"\x08\x00"]
 
 
@@ -138,6 +140,11 @@ def test_the_rule_of_a_gap_refuses_a_wrong_field(place: int, value: Any):
     assert not fits("gap", [value if i == place else item for i, item in enumerate(GAP)])
 
 
+def test_a_crash_report_fits_its_rule():
+    assert fits("crash", [1, 0, 1, 0, 1, STARTS, b""])
+    assert fits("crash", encode_crash(7, 255, 30000, 4, STARTS, bytes(700)))
+
+
 @pytest.mark.parametrize(
     ("name", "item"),
     [
@@ -163,6 +170,11 @@ def test_the_rule_of_a_gap_refuses_a_wrong_field(place: int, value: Any):
         ("state", [1, 7, 1, 4, 0]),
         ("state", [1, 0, 1]),
         ("state", [1, 7, True]),
+        ("crash", [1, 7, 3, 30000, 1, STARTS]),
+        ("crash", [1, -1, 3, 30000, 1, STARTS, b""]),
+        ("crash", [1, 7, 256, 30000, 1, STARTS, b""]),
+        ("crash", [1, 7, 3, None, 1, STARTS, b""]),
+        ("crash", [1, 7, 3, 30000, 0, STARTS, b""]),
         ("ack", [1, 5, 1, [7, -1]]),
         ("ack", [1, 5, 1, [0, 1]]),
         ("ack", [1, 5, 601, [7, 1]]),

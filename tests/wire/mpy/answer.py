@@ -68,5 +68,6 @@ def answer(request):
     return open_and_tamper(role, sealed) if what == "open" else {"refused": refused(role, sealed)}
 
 
-for line in sys.stdin:
-    print(json.dumps(answer(json.loads(line))))
+if __name__ == "__main__":
+    for line in sys.stdin:
+        print(json.dumps(answer(json.loads(line))))

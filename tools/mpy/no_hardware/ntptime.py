@@ -1,0 +1,7 @@
+"""A time server that does not answer."""
+
+host = ""
+
+
+def time():
+    raise OSError(110)
