@@ -24,6 +24,7 @@ _QUIET_AFTER_MS = const(120000)
 # Slots missed by no more than this are rows without values; a longer hole starts a new frame.
 _HOLE_ROWS = const(5)
 _LIVE_MOST_S = const(3600)
+_BATTERY_LEAST = const(40)
 _EVENTS_MOST = const(32)
 # The wire has no offset longer than an hour.
 _OFFSET_MOST_MS = const(3600000)
@@ -143,6 +144,22 @@ class Appliance:
         """The button is held, for the `count`-th of its long presses: quiet, or no longer."""
         self._busy_ms = now + _QUIET_AFTER_MS
         self.command("use", None)
+
+    def may_update(self):
+        """Why this is no moment to write an update or to start it, or None."""
+        if self.quiet:
+            return "quiet"
+        # Such a driver reads per cent while the board runs on its battery, and None while it is on the mains.
+        left = self.drivers["battery"].sample() if "battery" in self.drivers else None
+        return None if left is None or left >= _BATTERY_LEAST else "battery"
+
+    def failures(self):
+        """The series channels that read nothing now, as bits; what is not to be measured is not asked."""
+        bits = 0
+        for place, sample in enumerate(self._samples):
+            if self.use[self._series[place]] != _UNMEASURED and (sample is None or sample() is None):
+                bits |= 1 << place
+        return bits
 
     def make_safe(self):
         """Switches off what could do harm. Must not fail, whatever state the rest is in."""

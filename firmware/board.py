@@ -9,6 +9,8 @@ from micropython import const
 _HEALTH_EVERY_S = const(600)
 _HEAP_EVERY_S = const(3600)
 _DRAIN_MS = const(10000)
+# A start has lasted after so long without a crash: longer than a crashed task ever waits for its next start.
+_LASTED_MS = const(90000)
 # What the LED shows, by the board's state, of which the first three are numbered as on the wire: no connection (slow),
 # connected (on), quiet (two short ones), safe mode (fast). Sixteen bits, an eighth of a second each, over and over, the
 # first in the lowest.
@@ -34,9 +36,12 @@ class Board:
         self.journal = journal
         self.sealer = sealer
         self.appliance = self.link = self.supervisor = None
+        self.trial = self.update = None  # trial.look, while the slot is on trial; an update that is taken
         self.heap_min = gc.mem_free()
         self._heap_s = 0
         self._health_s = _HEALTH_EVERY_S
+        self.crashes = 0
+        self._since_ms = _LASTED_MS
 
     def run(self):
         """Until Ctrl-C, a reset or a reboot. However it ends, nothing heats afterwards."""
@@ -47,13 +52,30 @@ class Board:
 
             print("hearthgate: stopped")
             port.hand_over()
+        except Exception as error:
+            import port
+
+            self.appliance.make_safe()
+            self.supervisor.report(error)
+            port.halt(error)
         finally:
             self.appliance.make_safe()
 
     def every_second(self):
-        """Looks after the journal, tells the heap every hour, prints a health line every ten minutes, and begins a
-        reboot that is asked for."""
+        """Looks after the journal, tells the heap every hour, prints a health line every ten minutes, notes that the
+        start has lasted, and begins a reboot that is asked for."""
         self.link.tend()
+        real_ms = self.clock.real_ms()
+        if self.supervisor.crashes != self.crashes:
+            self.crashes = self.supervisor.crashes
+            self.link.crash = True
+            self._since_ms = real_ms + _LASTED_MS
+        elif 0 < self._since_ms <= real_ms:
+            from starts import lasted
+
+            del sys.modules["starts"]
+            lasted()
+            self._since_ms = 0
         now_s = self.clock.uptime_ms() // 1000
         if now_s >= self._heap_s:
             self._heap_s += _HEAP_EVERY_S
@@ -61,9 +83,22 @@ class Board:
         if now_s >= self._health_s:
             self._health_s += _HEALTH_EVERY_S
             self.report()
+        if self.trial is not None and not self.trial(self):
+            self.trial = None
         if self.appliance.reboot_asked:
             self.appliance.reboot_asked = False
             self._rebooting = asyncio.create_task(self._reboot())
+
+    def take(self, payload):
+        """A message of an update that verified. Returns why it is refused, or None."""
+        update = self.update
+        if update is None:
+            from update import Update
+
+            for name in ("update", "slots"):
+                sys.modules.pop(name, None)
+            update = Update(self)
+        return update.take(payload)
 
     async def show(self):
         """Shows the board's state on its LED, for ever."""

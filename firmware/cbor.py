@@ -56,7 +56,7 @@ def dumps(obj):
 def loads(b):
     """The one item that `b` holds; ValueError if it is cut short, has bytes after it, or is of another kind."""
     try:
-        obj, at = _get(b, 0, _MAX_DEPTH)
+        obj, at = get(b, 0, _MAX_DEPTH)
     except IndexError:
         raise ValueError("cbor: cut short")
     if at != len(b):
@@ -64,7 +64,7 @@ def loads(b):
     return obj
 
 
-def _get(b, at, depth):
+def get(b, at, depth):
     first = b[at]
     major = first & 0xE0
     n = first & 0x1F
@@ -90,7 +90,7 @@ def _get(b, at, depth):
             raise ValueError("cbor: depth")
         items = []
         for _ in range(n):
-            item, at = _get(b, at, depth - 1)
+            item, at = get(b, at, depth - 1)
             items.append(item)
         return items, at
     if major > 0x80:

@@ -26,14 +26,14 @@ class ConfigError(ValueError):
 
 
 class Mqtt:
-    """The broker. `tls` is None or {"ca": file, "server_hostname": name}."""
+    """The broker. `tls` is None or {"ca": file, "server_hostname": name}. On a cable `host` is the table `serial`."""
 
     host: str
     port: int
-    user: str
-    password: str
+    user: str | None
+    password: str | None
     keepalive_s: int
-    tls: dict
+    tls: dict | None
 
 
 class Config:
@@ -47,6 +47,7 @@ class Config:
     model: str
     name: str
     key: bytes
+    link: str
     mqtt: Mqtt
     wifi: dict
     ntp: str
@@ -89,7 +90,13 @@ def check(table, unique_id=None):
     config.model = _text(table, "model")
     config.name = _text(table, "name")
     config.key = _key(table)
-    config.mqtt = _mqtt(_table(table, "mqtt"))
+    config.link = _text(table, "link", optional=True) or "mqtt"
+    if config.link == "serial":
+        config.mqtt = _serial(_table(table, "serial"))
+    elif config.link == "mqtt":
+        config.mqtt = _mqtt(_table(table, "mqtt"))
+    else:
+        raise _wrong("link", "mqtt or serial")
     config.wifi = _table(table, "wifi", optional=True)
     if config.wifi is not None:
         _text(config.wifi, "board.json: wifi.ssid")
@@ -125,6 +132,21 @@ def _mqtt(table):
     if mqtt.tls is not None:
         _text(mqtt.tls, "board.json: mqtt.tls.ca")
         _text(mqtt.tls, "board.json: mqtt.tls.server_hostname", optional=True)
+    return mqtt
+
+
+def _serial(table):
+    mqtt = Mqtt()
+    mqtt.host = table
+    mqtt.port = mqtt.keepalive_s = 0
+    mqtt.user = mqtt.password = None
+    mqtt.tls = None
+    if not any(key in table for key in ("uart", "usb", "path")):
+        raise _wrong("serial", 'an object with "uart": its number, or "usb": true')
+    for key in ("board.json: serial.uart", "board.json: serial.tx", "board.json: serial.rx"):
+        _number(table, key, 0, 63, 0)
+    _number(table, "board.json: serial.baud", 1200, 4000000, 115200)
+    _text(table, "board.json: serial.path", optional=True)
     return mqtt
 
 

@@ -144,6 +144,12 @@ class Kettle(Appliance):
         if self._heater is not None:
             self._heater.set(0)
 
+    def may_update(self):
+        # Whoever armed it counts on it: a restart would forget that.
+        if self.control.on or self.control.armed(self.clock.uptime_ms()):
+            return "running"
+        return super().may_update()
+
     def is_live(self, now):
         return self.control.on or super().is_live(now)
 

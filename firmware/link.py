@@ -9,7 +9,6 @@ import os
 import sys
 
 import cbor
-import mqtt
 from flight import Flight
 from micropython import const
 
@@ -27,10 +26,10 @@ _LATE_S = const(30)
 
 
 class Link:
-    """Owns the MQTT client. `broker` is config.Mqtt; `birth`, `online` and `offline` are sealed messages; `counter` is
-    the highest command counter seen; `woken` is to be set when there is a frame to send. `execute(verb, args)` does a
-    command and returns None, or why it refuses. `boot_reused(boot)` is told when the gateway knows a later life of
-    this board than the board itself."""
+    """Owns the MQTT client, or what stands in its place on a cable: `client` is the class. `broker` is config.Mqtt;
+    `birth`, `online` and `offline` are sealed messages; `counter` is the highest command counter seen; `woken` is to be
+    set when there is a frame to send. `execute(verb, args)` does a command and returns None, or why it refuses.
+    `boot_reused(boot)` is told when the gateway knows a later life of this board than the board itself."""
 
     def __init__(
         self,
@@ -46,7 +45,7 @@ class Link:
         counter,
         execute,
         boot_reused,
-        client=mqtt.Client,
+        client,
     ):
         self.refused = {}
         self._trouble = None
@@ -64,6 +63,8 @@ class Link:
         self._online = online
         self._offline = offline
         self._told = True  # what state the board is in
+        self.crash = False  # there may be a report to tell
+        self.update = None  # takes a message of an update that verified, and returns why it is refused, or None
         self.woken = asyncio.Event()
         self._greeted = 0
         self._introduced = 0  # the earlier boot whose birth was said last
@@ -145,6 +146,10 @@ class Link:
         self._told = False
         self.woken.set()
 
+    async def want(self, items):
+        """Says something of an update. Raises OSError where there is no connection."""
+        await self.client.publish_soon(self._topic + "want", self._mac.seal(b"want", cbor.dumps([_VERSION] + items)))
+
     def _ready(self):
         """Connected, and everybody knows who is there."""
         return self.client.connected and self._greeted == self.client.connects
@@ -158,10 +163,11 @@ class Link:
         self._ack_by_ms = now + _ACK_WAIT_MS
         self._flight.retries = 0
         self._flight.rewind(now, self._begin_ms)
-        await client.subscribe((self._topic + "ack", self._topic + "cmd"))
+        await client.subscribe((self._topic + "ack", self._topic + "cmd", self._topic + "update"))
         await client.publish(self._topic + "birth", self._birth, retain=True)
         self._told = True
         await client.publish(self._topic + "state", self._online, retain=True)
+        self.crash = True
         self._greeted = this
         self._introduced = 0
         print("mqtt: connected")
@@ -172,6 +178,17 @@ class Link:
             if not self._told:
                 self._told = True
                 await self.client.publish_soon(self._topic + "state", self._online, True)
+            if self.crash:
+                self.crash = False
+                try:
+                    os.stat("crash")
+                    from crash import say
+
+                    del sys.modules["crash"]
+                except (OSError, MemoryError):
+                    pass  # there is no report; where memory is short, the next connection tries again
+                else:
+                    await say(self.client, self._topic, self._mac)
             now = self._clock.real_ms()
             entry = self._flight.next(now) if now >= self._ack_by_ms else None
             if entry is None:
@@ -206,6 +223,13 @@ class Link:
             why = self._on_ack(payload, retained)
         elif what == "cmd":
             why = "retained" if retained else self._on_command(payload)
+        elif what == "update":
+            try:
+                why = "retained" if retained else self.update(self._mac.open(b"update", payload))
+            except (ValueError, IndexError):
+                why = "unverified"
+            except MemoryError:
+                why = "fault"  # it is offered again
         else:
             why = "topic"
         if why is not None:

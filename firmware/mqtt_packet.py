@@ -3,15 +3,9 @@
 Source: OASIS MQTT Version 3.1.1; [x.y] in a comment is its section.
 """
 
-DENIED = 0x80  # the one failure code of a SUBACK [3.9.3]
+import sys
 
-_REFUSALS = (
-    "the broker does not speak MQTT 3.1.1: use a newer one",
-    "the broker does not take this client id: give the board another",
-    "the broker is not ready: it is tried again",
-    "wrong user or password: check mqtt.user and mqtt.password in board.json",
-    "this board is not allowed in: add its user to the broker's access list",
-)
+DENIED = 0x80  # the one failure code of a SUBACK [3.9.3]
 
 
 class Disconnected(OSError):
@@ -26,13 +20,10 @@ class Refused(Disconnected):
     """The broker said no: `code` of its CONNACK [3.2.2.3] or DENIED. The text says what to do."""
 
     def __init__(self, code):
-        if code == DENIED:
-            text = "a subscription was denied: check the broker's access list"
-        elif 1 <= code <= len(_REFUSALS):
-            text = _REFUSALS[code - 1]
-        else:
-            text = "refused with a code that MQTT 3.1.1 does not know: is this an MQTT broker?"
-        super().__init__(text)
+        from mqtt_text import refusal
+
+        del sys.modules["mqtt_text"]
+        super().__init__(refusal(code))
         self.code = code
 
 

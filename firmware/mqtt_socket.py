@@ -3,6 +3,7 @@
 import asyncio
 import errno
 import socket
+import sys
 from time import ticks_diff, ticks_ms
 
 from micropython import const
@@ -65,19 +66,10 @@ class PacketSocket:
 
     def _wrap(self, sock):
         if self._context is None:
-            import binascii
-            import ssl
+            from mqtt_text import tls_context
 
-            context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-            context.verify_mode = ssl.CERT_REQUIRED
-            with open(self._tls["ca"], "rb") as file:
-                data = file.read()
-            parts = data.split(b"-----BEGIN CERTIFICATE-----")
-            if len(parts) == 1:
-                context.load_verify_locations(cadata=data)
-            for part in parts[1:]:  # PEM: not every port's mbedTLS parses it
-                context.load_verify_locations(cadata=binascii.a2b_base64(part[: part.find(b"-----END")]))
-            self._context = context
+            del sys.modules["mqtt_text"]
+            self._context = tls_context(self._tls["ca"])
         name = self._tls.get("server_hostname") or self._host
         return self._context.wrap_socket(sock, server_hostname=name, do_handshake_on_connect=False)
 

@@ -8,6 +8,7 @@ import sys
 import time
 
 import machine
+import micropython
 from micropython import const
 
 _WATCHDOG_MS = const(15000)
@@ -31,15 +32,39 @@ def watchdog():
 
 
 def hand_over():
-    """A person took the prompt (Ctrl-C, mpremote): a watchdog that runs is given an hour, for it cannot be stopped."""
+    """A person took the prompt (Ctrl-C, mpremote): this start counts as none that did not last, and a watchdog that
+    runs is given an hour, for it cannot be stopped."""
+    _lasted()
+    micropython.kbd_intr(3)  # a serial link on the prompt's line had taken it away
     if hasattr(machine, "WDT"):
         machine.WDT(timeout=_HANDED_OVER_MS)
 
 
-def halt():
-    """Ends where the board cannot work: at the prompt, where a person can mend it, or with exit status 1."""
-    if not hasattr(machine, "reset"):
-        sys.exit(1)
+def reset_cause():
+    """Why the machine says it started: 1 power-on, 2 hard reset, 3 watchdog, 4 deep sleep, 5 soft reset, 0 something
+    else. A port that does not say so is a process, whose start is its power-on."""
+    return machine.reset_cause() if hasattr(machine, "reset_cause") else 1
+
+
+def _lasted():
+    from starts import lasted
+
+    del sys.modules["starts"]
+    lasted()
+
+
+def halt(error=None):
+    """Ends where the board cannot work: at the prompt, where a person can mend it, or with exit status 1. After a crash
+    it is tried again in a moment; but a process ends with its error, for nobody may start it again."""
+    if error is None:
+        _lasted()
+        if not hasattr(machine, "reset"):
+            sys.exit(1)
+    elif hasattr(machine, "reset"):
+        time.sleep(1)
+        machine.reset()
+    else:
+        raise error
 
 
 def system_time_s():

@@ -17,7 +17,7 @@ from supervisor import Supervisor
 
 _VERSION = const(1)
 _EVENT = const(3)
-_LOADED_LATER = ("health", "upkeep", "thinning")
+_LOADED_LATER = ("health", "upkeep", "thinning", "crash", "update", "slots")
 # kind -> class, in the module of that name. Only the one that is asked for is loaded.
 _KINDS = {"fridge": "Fridge", "kettle": "Kettle"}
 # Where frames are on flash. Never the name of a module: an import would find the folder first.
@@ -41,6 +41,7 @@ _MADE_ONCE = (
     "mqtt_socket.PacketSocket",
     "sealer.Sealer",
     "segments.Segments",
+    "serial_link.Client",
     "supervisor.Supervisor",
 )
 # The link's longest pause is a write that waits until a dead connection is noticed.
@@ -48,13 +49,29 @@ _LINK_LIMIT_MS = const(300000)
 
 
 def make():
-    """A Board that is ready to run, or None after saying what is wrong."""
+    """A Board that is ready to run, or None after saying what is wrong. A crash is kept, and the board starts again."""
+    try:
+        return _make()
+    except Exception as error:
+        from starts import end
+
+        del sys.modules["starts"]
+        end(error)
+        port.halt(error)
+    except BaseException:
+        port.hand_over()
+        raise
+
+
+def _make():
     config = _read_config()
     if config is None:
         return None
     if config.kind not in _KINDS:
         print("hearthgate: board.json: kind: expected one of", ", ".join(sorted(_KINDS)))
         return None
+    # From here on a driver that hangs is a reset, as a task that hangs is one later.
+    watchdog = port.watchdog()
     clock = _make_clock(config.sim or {})
     segments = _open_segments(config.flash_bytes)
     boot = _next_boot(0 if segments is None else segments.boot)
@@ -68,7 +85,13 @@ def make():
     board.appliance = kind(config, clock, drivers, board.sealer)
     gc.collect()
     _make_link(board, config, mac)
-    _supervise(board, config)
+    _supervise(board, config, watchdog)
+    import slots
+
+    if slots.read()[2] > 0 and slots.running():
+        from trial import look
+
+        board.trial = look
     for name in _LOADED_LATER:
         # Their names go into MicroPython's table of names now: when that has to grow later, among the small pieces of
         # a running board, there may be no room in one piece, and then a full journal could not be made smaller.
@@ -136,6 +159,8 @@ def _next_boot(found):
 def _make_link(board, config, mac):
     from link import Link
 
+    # The class of whichever is asked for: the other is not even loaded.
+    client = __import__("serial_link" if config.link == "serial" else "mqtt").Client
     boot = board.sealer.boot
     channels = [channel[:6] for channel in config.channels]
     birth = [_VERSION, boot, config.kind, config.model, config.firmware, config.name, channels]
@@ -160,19 +185,19 @@ def _make_link(board, config, mac):
         journal.Counter("command"),
         board.appliance.command,
         board.boot_reused,
+        client,
     )
     board.sealer.on_frame = board.link.woken.set
     board.appliance.on_use = board.link.say
+    board.link.update = board.take
     import quiet
 
     quiet.load(board.appliance)
     del quiet, sys.modules["quiet"]
 
 
-def _supervise(board, config):
-    supervisor = board.supervisor = Supervisor(
-        port.watchdog(), port.reset, board.appliance.make_safe, board.every_second
-    )
+def _supervise(board, config, watchdog):
+    supervisor = board.supervisor = Supervisor(watchdog, port.reset, board.appliance.make_safe, board.every_second)
     for task in board.appliance.tasks():
         supervisor.add(*task)
     supervisor.add("mqtt", board.link.keep_connected)
@@ -185,6 +210,6 @@ def _supervise(board, config):
         except ImportError:
             print("hearthgate: board.json: wifi: this port has none, it is left to the system")
             return
-        wifi = Wifi(config.wifi, board.clock, config.ntp, board.appliance.is_live)
+        wifi = Wifi(config.wifi, board.clock, config.ntp, board.appliance.is_live, board.link.client)
         supervisor.add("wifi", wifi.keep_joined)
         supervisor.add("time", wifi.keep_time)

@@ -54,11 +54,22 @@ class Supervisor:
                 try:
                     self._every_second()
                 except Exception as error:
-                    sys.print_exception(error)
-                    self.crashes += 1
+                    self.report(error)
                 await asyncio.sleep_ms(_LOOK_MS)
         finally:
             self.stop()
+
+    def report(self, error):
+        """Says what crashed, and keeps a report of it for the gateway."""
+        sys.print_exception(error)
+        self.crashes += 1
+        try:
+            from crash import keep
+
+            del sys.modules["crash"]
+            keep(error)
+        except MemoryError:
+            print("supervisor: no memory for a crash report")
 
     def look(self):
         """Feeds the watchdog if every running task checked in within its limit, else makes the board safe. Returns
@@ -100,13 +111,12 @@ class Supervisor:
                 return
             except Exception as error:
                 print("supervisor: crashed:", watched[_NAME])
-                sys.print_exception(error)
+                self.report(error)
             finally:
                 watched[_SEEN] = None
             if time.ticks_diff(time.ticks_ms(), started) >= _HEALTHY_MS:
                 watched[_CRASHES] = 0
             watched[_CRASHES] += 1
-            self.crashes += 1
             if watched[_CRASHES] >= _CRASHES_MOST:
                 print("supervisor: reset:", watched[_NAME], "crashes too often")
                 self._make_safe()

@@ -27,7 +27,7 @@ __all__ = ["TARGETS", "like_micropython", "read"]
 
 _HERE = Path(__file__).resolve().parent
 _NOW_S = 1_780_000_000
-_IMPORTED_LATE = ("upkeep",)
+_IMPORTED_LATE = ("upkeep", "mqtt_text")
 
 
 class _Later(MetaPathFinder, Loader):

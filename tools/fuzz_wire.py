@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from tools import fuzz_mutate, vectors
+from tools import fuzz_mutate, onboard, vectors
 from tools.fuzz_target import Broken, Parse, Target
 
 __all__ = ["TARGETS", "envelopes", "payloads"]
@@ -146,6 +146,61 @@ def _state() -> Iterator[Parse]:
     yield parse
 
 
+@contextmanager
+def _crash() -> Iterator[Parse]:
+    from gateway.wire.crash import MAX_TEXT_BYTES, decode_crash
+
+    def parse(data: bytes) -> None:
+        crash = decode_crash(data)
+        _require(len(crash.text) <= 4 * MAX_TEXT_BYTES, "a crash report is longer than it may be")
+        _require("\x1b" not in crash.text + crash.headline, "a crash report steers the terminal that shows it")
+
+    yield parse
+
+
+def _crashes() -> Iterator[bytes]:
+    from gateway.wire.crash import encode_crash
+
+    yield encode_crash(0, 1, 30000, 1, [0] * 7, b"")
+    yield encode_crash(
+        7, 3, 30000, 12, [0, 1, 2, 3, 300, 70000, 2**32 - 1], b'  File "link.py", line 7\nValueError: \xff\x1b\n'
+    )
+
+
+@contextmanager
+def _cable() -> Iterator[Parse]:
+    from gateway.wire.cable import MAX_FRAME_BYTES, Deframer, encode, uncobs
+
+    board = onboard.load("cobs")
+
+    def parse(data: bytes) -> None:
+        for piece in data.split(b"\0"):
+            theirs, ours = board.uncobs(piece), uncobs(piece)
+            _require((None if theirs is None else bytes(theirs)) == ours, "board and gateway unstuff differently")
+        found = list(Deframer().feed(data + b"\0"))
+        told = [frame for frame in map(board.disclose, data.split(b"\0")) if frame is not None]
+        mine = [(frame.kind, frame.seq, bytes.fromhex(frame.device), frame.payload) for frame in found]
+        _require(mine == told or len(data) > MAX_FRAME_BYTES, "board and gateway find different frames")
+        for frame in found:
+            again = encode(frame)
+            _require(again == bytes(board.enclose(*told[0])) or frame != found[0], "a frame is written differently")
+            _require(list(Deframer().feed(again)) == [frame], "a frame does not read as it was written")
+        cut = Deframer()
+        pieces = (data[at : at + 7] for at in range(0, len(data), 7))
+        _require([f for piece in (*pieces, b"\0") for f in cut.feed(piece)] == found, "pieces make other frames")
+
+    yield parse
+
+
+def _cables() -> Iterator[bytes]:
+    from gateway.wire.cable import CableFrame, encode
+
+    frames = [CableFrame(kind, kind, "5e00000000c1", bytes(range(kind))) for kind in b"hHkpaAduosbcwr"]
+    yield from map(encode, frames)
+    yield b"mqtt: connected\r\n".join(map(encode, frames))
+    yield encode(CableFrame(ord("u"), 255, "000000000000", bytes(range(1, 256)) * 3))
+
+
 def _seeds(*sections: str, role: str | None = None) -> Any:
     def seeds() -> Iterable[bytes]:
         return payloads(*sections, role=role)
@@ -173,5 +228,13 @@ TARGETS = (
     Target(
         "state", "payload of a state", _state, _seeds("states", role="state"), fuzz_mutate.cbor, share=1100,
         cost_us=100, errors=_wire_errors, max_bytes=256,
+    ),
+    Target(
+        "crash", "payload of a crash report", _crash, _crashes, fuzz_mutate.cbor, share=300, cost_us=100,
+        errors=_wire_errors, max_bytes=1024,
+    ),
+    Target(
+        "cable", "what comes on a serial line, at the gateway and on a board", _cable, _cables, fuzz_mutate.octets,
+        share=300, cost_us=200, max_bytes=2048,
     ),
 )  # fmt: skip

@@ -3,12 +3,14 @@
 from collections.abc import Mapping
 from enum import Enum
 
+from gateway.store.crashes import CrashReport
 from gateway.store.dead import DeadLetter
 from gateway.store.devices import Device
 from gateway.store.frames import Incoming, SealedBirth, SealedFrame, StateChange
 from gateway.wire import topics
 from gateway.wire.birth import decode_birth
 from gateway.wire.cose import open_sealed
+from gateway.wire.crash import decode_crash
 from gateway.wire.errors import WireError
 from gateway.wire.frame import MAX_COUNTER, VERSION, decode
 from gateway.wire.item import leading_integers, read_sequence
@@ -33,6 +35,9 @@ def examine(topic: str, message: bytes, devices: Mapping[str, Device], now_ms: i
             return _frame(device, topic, message, payload, now_ms)
         if what == "birth":
             return SealedBirth(device.id, topic, decode_birth(payload), payload, now_ms)
+        if what == "crash":
+            decode_crash(payload)
+            return CrashReport(device.id, payload, now_ms)
         state = decode_state(payload)
         return StateChange(device.id, state.boot, state.online, now_ms, state.quiet, state.use)
     except WireError as why:

@@ -11,12 +11,16 @@ from typing import Any
 
 from gateway.app.admission import Admission
 from gateway.app.household import gateway_id
+from gateway.app.inbox import Message
 from gateway.app.ingest import Ingest
 from gateway.app.lending import Lending, SoleGateway
 from gateway.app.participation import Participation
 from gateway.app.rekeying import Rekeying
+from gateway.app.serial_source import SerialSource
 from gateway.app.settings import Settings, SettingsError, SinkSettings
 from gateway.app.source import MqttSource
+from gateway.app.sources import Sources
+from gateway.app.updating import Updating
 from gateway.consent import pseudonym, register
 from gateway.consent.grants import Grant
 from gateway.forward import notices
@@ -65,11 +69,13 @@ class Gateway:
         self._broker = self._admission.builtin
         client_id = broker.client_id or f"hearthgate-{gateway_id(self.db)}"
         self.source = MqttSource(self._admission.address(), client_id=client_id)
+        self.serial = [SerialSource(line.url) for line in settings.serial]
+        self._sources = Sources(self.source, *self.serial)
         self.forwarders: list[Forwarder] = []
         self.ingest = Ingest(
             self.db,
             self.store,
-            self.source,
+            self._sources,
             now_ms,
             window_s=settings.store.commit_window_ms / 1000,
             quiet_s=settings.store.quiet_commit_window_s,
@@ -82,7 +88,12 @@ class Gateway:
         self._register = register.Register(self.db)
         self._participation = Participation(self.db, self.store, self._register, self.command, now_ms)
         self._rekeying = Rekeying(self.db, self.store, self.command)
-        self._listeners: list[Callable[[frames.Committed], None]] = [self._participation.heard, self._rekeying.heard]
+        self.updating = Updating(self.db, self.store, self._sources, self.ingest.looked)
+        self._listeners: list[Callable[[frames.Committed], None]] = [
+            self._participation.heard,
+            self._rekeying.heard,
+            self.updating.heard,
+        ]
         self._tasks: list[asyncio.Task[None]] = []
         self._check: asyncio.Task[None] | None = None
         self._stopping = False
@@ -92,7 +103,7 @@ class Gateway:
         await self._lending.start()
         if self._broker is not None:
             await self._broker.start()
-        self._spawn("source", self.source.run(self.ingest.deliver))
+        self._spawn("source", self._sources.run(self._deliver))
         sinks = self.settings.sinks
         # Before the first commit: a sink that is new begins with what is stored from then on.
         queues = [
@@ -102,6 +113,7 @@ class Gateway:
         self._spawn("ingest", self.ingest.run())
         self._spawn("participation", self._participation.run())
         self._spawn("rekeying", self._rekeying.run())
+        self._spawn("updating", self.updating.run())
         for sink, queue in zip(sinks, queues, strict=True):
             # In a thread: what a sink needs takes long to load, and the boards wait for their first ack.
             self.forwarders.append(Forwarder(queue, await asyncio.to_thread(make_sink, sink), self.store))
@@ -172,7 +184,7 @@ class Gateway:
         counter = await self.store(devices.next_command, self.db, known.id)
         expiry_s = self.now_ms() // 1000 + COMMAND_LIFE_S
         message = seal(known.key, "cmd", encode_command(counter, expiry_s, verb, args))
-        return await self.source.publish(topics.topic(device, "cmd"), message, retain=False)
+        return await self._sources.publish(topics.topic(device, "cmd"), message, retain=False)
 
     async def grant(self, *grants: Grant) -> None:
         """Give a grant, or several in one act; the forwarders see them with their next decision. Raises GrantError."""
@@ -223,7 +235,13 @@ class Gateway:
         """A command changed something: when this returns, that holds here."""
         await self.consent_changed()
         self._rekeying.changed()
+        self.updating.changed()
         await self._admission.changed()
+
+    async def _deliver(self, message: Message) -> None:
+        """From the source: what boards want of an update is answered at once, all else is for the store."""
+        if not self.updating.takes(message):
+            await self.ingest.deliver(message)
 
     def _events_awaited(self) -> bool:
         """Whether somebody outside may have single readings or events, and so would wait for a commit."""

@@ -73,6 +73,12 @@ class Broker(_Section):
     )
 
 
+class Update(_Section):
+    """Firmware that goes to the boards over the air."""
+
+    ask: bool = Field(default=False, description="nothing begins before somebody says yes: `hearthgate update yes`")
+
+
 class Console(_Section):
     """The page in the browser."""
 
@@ -132,6 +138,19 @@ class SinkSettings(_Section):
         return self
 
 
+class Serial(_Section):
+    """A board on a cable, or an emulator's serial line."""
+
+    url: str = Field(description='"serial:/dev/ttyUSB0", with ?baud=115200 if it is another; or "socket://host:port"')
+
+    @field_validator("url")
+    @classmethod
+    def _line(cls, url: str) -> str:
+        if not re.fullmatch(r"serial:/[^?#]+(\?baud=[1-9]\d{3,6})?|socket://[\w.\-\[\]:]+:\d{1,5}", url):
+            raise ValueError("write serial:/dev/ttyUSB0?baud=115200 or socket://host:port")
+        return url
+
+
 class Settings(BaseSettings):
     """Everything that a person can set. Environment variables such as HEARTHGATE_BROKER__HOST win over the file."""
 
@@ -140,6 +159,7 @@ class Settings(BaseSettings):
     timezone: str = Field(default_factory=machine_timezone)
     store: Store = Store()
     broker: Broker = Broker()
+    update: Update = Update()
     console: Console = Console()
     log: Log = Log()
     own_words: dict[str, Any] = Field(
@@ -148,6 +168,7 @@ class Settings(BaseSettings):
         description="recipients, purposes, categories and granularities beside the standard ones",
     )
     sinks: tuple[SinkSettings, ...] = ()
+    serial: tuple[Serial, ...] = Field((), description="boards on a cable, beside those that speak to the broker")
 
     @field_validator("timezone")
     @classmethod

@@ -14,8 +14,10 @@ from gateway.wire.topics import DEVICE
 
 GATEWAY = "gateway"
 LOOK = "look"
-DOWN = ("ack", "cmd")
-"""What gateways say to boards; `topics.UP` is what boards say."""
+DOWN = ("ack", "cmd", "update")
+"""What gateways say to boards."""
+UP = (*topics.UP, topics.WANT)
+"""What boards say."""
 
 _PASSWORD_CONTEXT = b"hearthgate/1 mqtt password"
 _GATEWAY = re.compile(r"[a-z][a-z0-9-]{0,31}")
@@ -59,10 +61,10 @@ def may(user: str, access: Access, topic: str) -> bool:
         return False
     device, what = match.groups()
     if DEVICE.fullmatch(user):
-        return device == user and what in (topics.UP if access is Access.WRITE else DOWN)
+        return device == user and what in (UP if access is Access.WRITE else DOWN)
     if user == LOOK:
         return access is Access.READ
-    return what in (DOWN if access is Access.WRITE else topics.UP)
+    return what in (DOWN if access is Access.WRITE else UP)
 
 
 def may_subscribe(user: str, topic_filter: str) -> bool:

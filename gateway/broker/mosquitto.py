@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from pathlib import Path
 
-from gateway.broker.access import DOWN, LOOK
+from gateway.broker.access import DOWN, LOOK, UP
 from gateway.wire import topics
 from gateway.wire.cose import MAX_MESSAGE_BYTES
 
@@ -64,11 +64,11 @@ keyfile {folder / SERVER}
 def acl(gateways: Iterable[str]) -> str:
     """The ACL file: `access.may` as Mosquitto spells it. %u is the user's name, a board's own id."""
     lines = ["# Written by `hearthgate broker setup`. A board speaks under its own id only, and hears only its own."]
-    lines += [f"pattern write {topics.topic('%u', what)}" for what in topics.UP]
+    lines += [f"pattern write {topics.topic('%u', what)}" for what in UP]
     lines += [f"pattern read {topics.topic('%u', what)}" for what in DOWN]
     for gateway in sorted(gateways):
         lines += ["", f"user {gateway}"]
-        lines += [f"topic read {topics.topic('+', what)}" for what in topics.UP]
+        lines += [f"topic read {topics.topic('+', what)}" for what in UP]
         lines += [f"topic write {topics.topic('+', what)}" for what in DOWN]
     return "\n".join([*lines, "", f"user {LOOK}", f"topic read {topics.PREFIX}/#", ""])
 

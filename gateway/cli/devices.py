@@ -13,13 +13,14 @@ from rich.table import Column, Table
 from gateway.app import admission, rekeying
 from gateway.app.gateway import real_now_ms
 from gateway.cli.opened import opened
-from gateway.store import devices
+from gateway.store import crashes, devices
 from gateway.store.database import StoreError
+from gateway.wire.crash import STARTS
 
 if TYPE_CHECKING:
     from gateway.broker.folder import Told
 
-app = typer.Typer(help="List, add and revoke devices, and change their keys.", no_args_is_help=True)
+app = typer.Typer(help="List, show, add and revoke devices, and change their keys.", no_args_is_help=True)
 
 
 @app.command("list")
@@ -57,13 +58,42 @@ def list_devices(
         return
     table = Table(Column("device", no_wrap=True), "name", "kind", "model", "firmware", "state", "last heard")
     for device, birth in rows:
-        state = "revoked" if device.revoked else "online" if device.online else "offline"
+        state = _state(device)
         if device.device in new_keys:
             state += f"; waits for its new key since {_local(new_keys[device.device].begun_ms)}"
         heard = _local(device.seen_ms) if device.seen_ms else "never"
         said = (birth.kind, birth.model, birth.firmware) if birth else ("?", "?", "?")
         table.add_row(device.device, device.name, *said, state, heard)
     Console().print(table)
+
+
+@app.command()
+def show(context: typer.Context, device: Annotated[str, typer.Argument(help="The board's id.")]) -> None:
+    """Show one device, and why it crashed, if it did."""
+    with opened(context) as (_, db):
+        known = devices.registry(db).get(device)
+        if known is None:
+            raise StoreError(f"no device {device!r}; `hearthgate devices list` shows them.")
+        birth = devices.newest_birth(db, known.id)
+        reports = crashes.newest(db, known.id)
+    typer.echo(f"{known.name} ({device}), {_state(known)}")
+    if birth is not None:
+        typer.echo(f"{birth.kind} {birth.model}, firmware {birth.firmware}, boot {birth.boot}")
+    if known.seen_ms:
+        typer.echo(f"last heard {_local(known.seen_ms)}")
+    if not reports:
+        typer.echo("It never told of a crash.")
+        return
+    counts = reports[0].crash.starts
+    said = ", ".join(f"{count} {what}" for count, what in zip(counts, STARTS, strict=True) if count)
+    typer.echo(f"starts until the last report, as the machine calls them: {said or 'none'}")
+    for report in reports:
+        crash = report.crash
+        typer.echo(
+            f"\n{_local(report.received_ms)}: boot {crash.boot} (started by {crash.cause_word}), crash {crash.nth} "
+            f"since the report before, {crash.heap} bytes of heap free"
+        )
+        typer.echo(crash.text.rstrip() or crash.headline)
 
 
 @app.command()
@@ -127,6 +157,10 @@ def rotate(
         f"{name} ({device}) is told its new key when the gateway hears it next. Until it uses it, both are good; then "
         "the old one is not. `hearthgate devices list` shows whether it waits still."
     )
+
+
+def _state(device: devices.Device) -> str:
+    return "revoked" if device.revoked else "online" if device.online else "offline"
 
 
 def _local(at_ms: int) -> str:

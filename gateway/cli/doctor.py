@@ -26,12 +26,14 @@ from gateway.app.gateway import make_sink
 from gateway.app.settings import Settings, SettingsError
 from gateway.cli.opened import opened_at
 from gateway.errors import HearthgateError
+from gateway.store import crashes, devices
 from gateway.store.database import Database, StoreError
 from gateway.store.retention import used_bytes
 
 _FREE_WANTED = 500 * 1024 * 1024
 _NEARLY_FULL = 0.9
 _YEAR_2025_S = 1_735_689_600
+_CRASHED_LATELY_S = 30 * 86_400
 
 
 app = typer.Typer()
@@ -136,12 +138,13 @@ def _database(settings: Settings) -> Iterator[Finding]:
             yield Finding(Verdict.FINE, f"{path}: {stored} frames stored, {doubled} came twice and were dropped")
             yield _ceiling(used_bytes(db), settings.store.max_mb, counters.get("frames_expired", 0))
         yield from _missing(db)
+        yield from _crashes(db)
         for reason, n, topic, detail in db.connection.execute(
             "SELECT reason, sum(times), topic, detail FROM dead_letter GROUP BY reason ORDER BY 2 DESC LIMIT 10"
         ):
             yield Finding(Verdict.HINT, f"{n} message(s) could not be used: {reason}", f"the last on {topic}: {detail}")
-        (devices,) = db.connection.execute("SELECT count(*) FROM device WHERE revoked_ms IS NULL").fetchone()
-        if devices == 0:
+        (enrolled,) = db.connection.execute("SELECT count(*) FROM device WHERE revoked_ms IS NULL").fetchone()
+        if enrolled == 0:
             yield Finding(
                 Verdict.HINT, "no device is enrolled", "hearthgate devices add DEVICE --name NAME --write-key FILE"
             )
@@ -181,6 +184,18 @@ def _missing(db: Database) -> Iterator[Finding]:
             "its journal was full, or it lost power before it could save them; a longer flash_bytes or durable = true "
             "in its board.json keeps more",
         )
+
+
+def _crashes(db: Database) -> Iterator[Finding]:
+    since_ms = (time.time() - _CRASHED_LATELY_S) * 1000
+    for device in devices.registry(db).values():
+        for report in crashes.newest(db, device.id, 1):
+            if report.received_ms >= since_ms and not device.revoked:
+                yield Finding(
+                    Verdict.HINT,
+                    f"{device.name} ({device.device}) crashed: {report.crash.headline}",
+                    f"`hearthgate devices show {device.device}` has the whole report; if it goes on, flash it again",
+                )
 
 
 async def _broker(settings: Settings) -> Finding:

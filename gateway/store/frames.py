@@ -4,6 +4,8 @@ import sqlite3
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from gateway.store import crashes
+from gateway.store.crashes import CrashReport
 from gateway.store.database import Database
 from gateway.store.dead import DeadLetter, set_aside
 from gateway.store.timing import CHAIN, give_times, time_of
@@ -66,7 +68,7 @@ class StateChange:
     use: Use = ALL_USED
 
 
-Incoming = SealedFrame | SealedBirth | StateChange | DeadLetter
+Incoming = SealedFrame | SealedBirth | StateChange | CrashReport | DeadLetter
 
 
 @dataclass(slots=True)
@@ -113,6 +115,8 @@ class _Commit:
             self._frame(item)
         elif isinstance(item, SealedBirth):
             self._birth(item)
+        elif isinstance(item, CrashReport):
+            crashes.keep(self._sql, item)
         elif isinstance(item, StateChange):
             # one of an earlier boot is an old message that somebody kept
             if item.boot >= self._windows.newest_boot(item.device_id):

@@ -176,6 +176,8 @@ class Live:
             found.append(("The file in which readings are kept was damaged.", self.gateway.notice))
         if source.trouble is not None:
             found.append(("Your appliances cannot be heard: the message broker does not answer.", source.trouble))
+        cut_off = "An appliance on a cable cannot be heard: is it plugged in?"
+        found += [(cut_off, line.trouble) for line in self.gateway.serial if line.trouble is not None]
         for forwarder in self.gateway.forwarders:
             if forwarder.trouble is not None:
                 who = forwarder.queue.recipient

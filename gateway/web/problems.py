@@ -6,7 +6,7 @@ from gateway.web import words
 from gateway.web.layout import REFRESH_S, Headline, page
 from gateway.web.live import Live
 from gateway.web.parts import Box, Text, fill_list
-from gateway.web.trouble import ProblemsView, Unusable
+from gateway.web.trouble import Crashed, ProblemsView, Unusable
 
 
 async def build(live: Live) -> None:
@@ -14,11 +14,12 @@ async def build(live: Live) -> None:
     with page(live, "/problems", "Problems") as navigation:
         headline = Headline()
         now = Box("div")
+        crashed = Box("div")
         unusable = Box("div")
         with Box("section", "card", aria_label="Counted") as counted:
             Text("h2", "Counted since the beginning")
             counts = Box("ul", "lines")
-    shown = _Shown(live, now, unusable, counted, counts)
+    shown = _Shown(live, now, crashed, unusable, counted, counts)
 
     async def refresh() -> None:
         view = await live.problems()
@@ -43,9 +44,10 @@ def _say(headline: Headline, live: Live, view: ProblemsView) -> None:
 class _Shown:
     """The lists of the page; each is built anew only when it says something else."""
 
-    def __init__(self, live: Live, now: Box, unusable: Box, counted: Box, counts: Box) -> None:
+    def __init__(self, live: Live, now: Box, crashed: Box, unusable: Box, counted: Box, counts: Box) -> None:
         self._live = live
         self._now = now
+        self._crashed = crashed
         self._unusable = unusable
         self._counted = counted
         self._counts = counts
@@ -68,6 +70,11 @@ class _Shown:
                         with Box("details"):
                             Text("summary", "For whoever mends it")
                             Text("p", detail)
+        if self._new("crashed", view.crashed):
+            self._crashed.clear()
+            with self._crashed:
+                for crash in view.crashed:
+                    _crash_card(crash, words.moment(crash.last_ms, self._live.now_ms, self._live.zone))
         if self._new("unusable", [(u.reason, u.details) for u in view.unusable]):
             self._unusable.clear()
             with self._unusable:
@@ -85,6 +92,17 @@ class _Shown:
             return False
         self._shown[name] = content
         return True
+
+
+def _crash_card(crash: Crashed, when: str) -> None:
+    with Box("article", "card"):
+        Text("h2", f"{crash.name} crashed, and started again")
+        Text("p", f"It told so {when}.", "soft")
+        Text("p", "Once is no reason to worry: nothing that it had stored is lost. If it goes on, flash it again.")
+        with Box("details"):
+            Text("summary", "For whoever mends it")
+            Text("pre", crash.detail)
+            Text("p", f"`hearthgate devices show {crash.device}` has all reports.")
 
 
 def _card(unusable: Unusable) -> Text:

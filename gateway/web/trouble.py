@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from gateway.store import devices
+from gateway.store import crashes, devices
 from gateway.store.database import Database
 from gateway.wire import topics
 
@@ -47,6 +47,7 @@ _REASONS = {
         "They are kept aside. Restart the appliance.",
     ),
     "birth_changed": ("An appliance changed what it says it is without a restart", "Restart the appliance."),
+    "bad_crash": ("A report of a crash that cannot be read", "Update the appliance's software."),
     "malformed": ("Messages that cannot be read", "They are kept aside."),
 }
 
@@ -64,11 +65,22 @@ class Unusable:
 
 
 @dataclass(frozen=True, slots=True)
+class Crashed:
+    """The newest crash of an appliance."""
+
+    name: str
+    device: str
+    last_ms: int
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
 class ProblemsView:
     """All that the problems page shows of the store."""
 
     unusable: tuple[Unusable, ...]
     counters: dict[str, int]
+    crashed: tuple[Crashed, ...] = ()
 
     def recent(self, now_ms: int) -> int:
         """How many kinds of unusable messages came within the last day."""
@@ -77,7 +89,8 @@ class ProblemsView:
 
 def problems(db: Database) -> ProblemsView:
     """Read it, the newest reason first."""
-    names = {d.device: d.name for d in devices.registry(db).values()}
+    known = devices.registry(db)
+    names = {d.device: d.name for d in known.values()}
     rows = db.connection.execute(
         "SELECT reason, sum(times), max(received_ms) FROM dead_letter GROUP BY reason ORDER BY 3 DESC"
     ).fetchall()
@@ -87,6 +100,12 @@ def problems(db: Database) -> ProblemsView:
             for reason, times, last_ms in rows
         ),
         db.counters(),
+        tuple(
+            Crashed(device.name, device.device, report.received_ms, report.crash.text or report.crash.headline)
+            for device in known.values()
+            if not device.revoked
+            for report in crashes.newest(db, device.id, 1)
+        ),
     )
 
 

@@ -31,6 +31,12 @@ class BirthError(WireError):
     reason = "bad_birth"
 
 
+class CrashError(WireError):
+    """A crash report that does not follow frame.cddl."""
+
+    reason = "bad_crash"
+
+
 class SizeError(WireError):
     """A message larger than any that a board of ours sends."""
 

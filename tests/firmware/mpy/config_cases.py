@@ -42,6 +42,8 @@ WRONG = (
     ("mqtt.port", "1883"),
     ("mqtt.port", True),
     ("mqtt.keepalive_s", 1),
+    ("link", "usb"),
+    ("link", 1),
     ("mqtt.tls", True),
     ("mqtt.tls", {"ca": 5}),
     ("wifi", "home"),
@@ -159,3 +161,24 @@ def test_the_reader_can_be_dropped_from_memory():
     gc.collect()
     assert gc.mem_free() - before > 4000, gc.mem_free() - before
     assert c.kind == "fridge"
+
+
+def test_a_board_on_a_cable_needs_no_broker():
+    for line in ({"uart": 1, "tx": 17, "rx": 16, "baud": 921600}, {"usb": True}, {"path": "/dev/ttyS0"}):
+        table = dict(GOOD)
+        del table["mqtt"]
+        table["link"] = "serial"
+        table["serial"] = line
+        checked = config.check(table)
+        assert (checked.link, checked.mqtt.host, checked.mqtt.tls) == ("serial", line, None)
+    assert config.check(GOOD).link == "mqtt"
+
+
+def test_a_cable_that_is_described_wrong_is_said():
+    for line in (None, 1, {}, {"tx": 1}, {"uart": -1}, {"uart": "1"}, {"uart": 1, "baud": 300}, {"uart": 1, "tx": 99}):
+        try:
+            config.check(dict(GOOD, link="serial", serial=line))
+        except config.ConfigError as error:
+            assert "board.json: serial" in str(error), error
+        else:
+            raise AssertionError(line)

@@ -14,10 +14,11 @@ async def test_it_says_who_it_is_on_every_connection():
         assert log == [
             ("subscribe", "ack", None),
             ("subscribe", "cmd", None),
+            ("subscribe", "update", None),
             ("publish", "birth", True),
             ("publish", "state", True),
         ]
-        assert [log[2] for log in bench.client.log[2:]] == [BIRTH, ONLINE]
+        assert [log[2] for log in bench.client.log[3:]] == [BIRTH, ONLINE]
         bench.client.log = []
         bench.client.connected = False
     assert bench.client.options["will"] == ("hg/1/" + DEVICE + "/state", OFFLINE)

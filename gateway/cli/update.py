@@ -1,0 +1,183 @@
+"""`hearthgate update`: firmware over the air, to one board, then a few, then all, until one does not keep it."""
+
+import sys
+import time
+from collections.abc import Iterable, Mapping
+from typing import Annotated, Any, Literal
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, DownloadColumn, Progress, TaskID, TextColumn
+from rich.table import Table
+
+from gateway.app import settings as settings_module
+from gateway.app.borrowing import socket_path
+from gateway.app.settings import Settings
+from gateway.cli.opened import opened_at
+from gateway.store import devices, updates
+from gateway.store.database import Database, StoreError
+from gateway.store.updates import Row
+from gateway.update import rollout
+from gateway.update.rollout import BAD, DONE, STAGES, State
+
+app = typer.Typer(help="Update the boards' firmware over the air, or say how far that is.", invoke_without_command=True)
+
+_POLL_S = 1.0
+
+
+@app.callback()
+def update(
+    context: typer.Context,
+    board: Annotated[
+        str | None, typer.Option(help="Only boards of this kind: fridge, kettle, or the name of a folder in boards/.")
+    ] = None,
+    device: Annotated[list[str] | None, typer.Option(help="Only this board; may be given several times.")] = None,
+    stage: Annotated[
+        Literal["one", "few", "all"], typer.Option(help="How far to go: one of each kind, a few more, then all.")
+    ] = "all",
+    wait: Annotated[
+        float, typer.Option(min=0, help="Seconds to watch; the gateway goes on without. 0: until it is over.")
+    ] = 0.0,
+) -> None:
+    """Update the boards to the firmware that came with this gateway. A command that was stopped goes on where it was:
+    so does the gateway meanwhile."""
+    if context.invoked_subcommand is not None:
+        return
+    settings = settings_module.load(context.obj)
+    console = Console(highlight=False)
+    with opened_at(settings.store.path) as db:
+        going = updates.open_rows(db)
+        stopped = rollout.stopped(row.state for row in updates.rows(db).values())
+        if going and not stopped:
+            console.print(f"An update of {len(going)} board(s) is under way; this goes on with it.", markup=False)
+        else:
+            stages = rollout.places(_choose(db, board, device or ()), stage)
+            updates.order(db, stages, _now_ms(), ask=settings.update.ask)
+        asked = any(row.state is State.ASK for row in updates.rows(db).values())
+    if asked and not _agreed(settings):
+        console.print("It waits for a yes: `hearthgate update yes`.", markup=False)
+        return
+    _watch(settings, console, wait)
+
+
+@app.command()
+def status(context: typer.Context) -> None:
+    """How far each board is."""
+    settings = settings_module.load(context.obj)
+    with opened_at(settings.store.path) as db:
+        rows = updates.rows(db)
+    if not rows:
+        typer.echo("No update was ordered: `hearthgate update` does that.")
+        return
+    Console(highlight=False).print(_table(rows.values()))
+
+
+@app.command()
+def yes(context: typer.Context) -> None:
+    """Say yes to the update that waits for it ([update] ask = true)."""
+    settings = settings_module.load(context.obj)
+    with opened_at(settings.store.path) as db:
+        allowed = updates.allow(db, _now_ms())
+    typer.echo(f"{allowed} board(s) may be updated." if allowed else "Nothing waits for a yes.")
+
+
+@app.command()
+def stop(context: typer.Context) -> None:
+    """Begin nothing more. A board that has started its update already decides itself whether it keeps it."""
+    settings = settings_module.load(context.obj)
+    with opened_at(settings.store.path) as db:
+        count = updates.stop(db, _now_ms())
+    typer.echo(f"{count} board(s) stay as they are." if count else "There was nothing to stop.")
+
+
+def _choose(db: Database, kind: str | None, wanted: Iterable[str]) -> list[tuple[str, str, bool]]:
+    """(device, what it is, whether it is online) of the boards that are meant. Raises StoreError."""
+    wanted = set(wanted)
+    found = []
+    for known in devices.registry(db).values():
+        birth = None if known.revoked else devices.newest_birth(db, known.id)
+        if birth is None or (wanted and known.device not in wanted) or kind not in (None, birth.kind, birth.model):
+            continue
+        found.append((known.device, f"{birth.kind} {birth.model}", known.online))
+    missing = wanted - {device for device, _, _ in found}
+    if missing or not found:
+        which = f"{min(missing)!r:.40} is" if missing else "there is"
+        raise StoreError(f"{which} no such board that was ever heard; `hearthgate devices list` shows them.")
+    return found
+
+
+def _agreed(settings: Settings) -> bool:
+    """Whether the household says yes now, or has said so."""
+    if sys.stdin.isatty() and typer.confirm("The household is asked first: update the boards now?"):
+        with opened_at(settings.store.path) as db:
+            updates.allow(db, _now_ms())
+        return True
+    return False
+
+
+def _watch(settings: Settings, console: Console, limit_s: float) -> None:
+    """Show how far it is until it is over. Raises StoreError if a board did not keep its update."""
+    if not socket_path(settings.store.path).exists():
+        console.print(
+            f"No gateway runs on {settings.store.path}: it is the gateway that updates boards. `hearthgate run` goes "
+            "on with what was ordered.",
+            markup=False,
+        )
+        return
+    until = time.monotonic() + limit_s
+    columns: tuple[Any, ...] = (
+        TextColumn("{task.description}", markup=False),
+        BarColumn(),
+        DownloadColumn(binary_units=True),
+        TextColumn("{task.fields[state]}", markup=False),
+    )
+    rows: Mapping[str, Row] = {}
+    with Progress(*columns, console=console) as progress:
+        bars: dict[str, TaskID] = {}
+        while True:
+            with opened_at(settings.store.path) as db:
+                rows = updates.rows(db)
+            _show(progress, bars, rows.values())
+            over = all(row.over for row in rows.values()) or rollout.stopped(row.state for row in rows.values())
+            if (over and not any(row.state is State.TRIAL for row in rows.values())) or (
+                limit_s and time.monotonic() >= until
+            ):
+                break
+            time.sleep(_POLL_S)
+    _conclude(console, rows)
+
+
+def _show(progress: Progress, bars: dict[str, TaskID], rows: Iterable[Row]) -> None:
+    for row in rows:
+        if row.device not in bars:
+            bars[row.device] = progress.add_task(row.name, total=None, state="")
+        state = f"{row.state}: {row.detail}" if row.detail else str(row.state)
+        progress.update(bars[row.device], completed=row.done, total=row.size or None, state=state)
+
+
+def _conclude(console: Console, rows: Mapping[str, Row]) -> None:
+    bad = [row for row in rows.values() if row.state in BAD]
+    done = sum(row.state in DONE for row in rows.values())
+    console.print(f"{done} of {len(rows)} board(s) have the firmware that came with this gateway.", markup=False)
+    if bad:
+        row = bad[0]
+        raise StoreError(
+            f"{row.name} ({row.device}): {row.state}: {row.detail}. It runs what it ran before, and nothing more was "
+            "begun. `hearthgate update status` shows every board; `hearthgate update` begins anew."
+        )
+    if done < len(rows):
+        console.print("The gateway goes on with the others; `hearthgate update status` shows how far.", markup=False)
+
+
+def _table(rows: Iterable[Row]) -> Table:
+    table = Table("board", "device", "stage", "state", "has", "since", box=None, pad_edge=False)
+    for row in rows:
+        state = f"{row.state}: {row.detail}" if row.detail else str(row.state)
+        has = f"{row.done / 1024:.0f} of {row.size / 1024:.0f} KiB" if row.size else ""
+        since = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(row.changed_ms / 1000))
+        table.add_row(row.name, row.device, STAGES[row.stage], state, has, since)
+    return table
+
+
+def _now_ms() -> int:
+    return time.time_ns() // 1_000_000

@@ -1,0 +1,1 @@
+"""Firmware over the air: what an update is, in which pieces it goes, and which board is next. Pure."""
