@@ -8,7 +8,6 @@ from micropython import const
 
 _HEALTH_EVERY_S = const(600)
 _HEAP_EVERY_S = const(3600)
-_DRAIN_MS = const(10000)
 # A start has lasted after so long without a crash: longer than a crashed task ever waits for its next start.
 _LASTED_MS = const(90000)
 # What the LED shows, by the board's state, of which the first three are numbered as on the wire: no connection (slow),
@@ -95,7 +94,7 @@ class Board:
         if update is None:
             from update import Update
 
-            for name in ("update", "slots"):
+            for name in ("update", "manifest", "slots"):
                 sys.modules.pop(name, None)
             update = Update(self)
         return update.take(payload)
@@ -112,14 +111,15 @@ class Board:
             await asyncio.sleep_ms(_LOOK_MS if state == 1 else _BEAT_MS - now % _BEAT_MS)
 
     async def _reboot(self):
-        print("reboot")
         try:
-            self.supervisor.stop("appliance")
-            self.appliance.seal()
-            if not await self.link.drain(_DRAIN_MS):
-                print("reboot: unconfirmed", "but on flash" if self.journal.spill() else "")
-            await self.link.leave()
+            from leaving import reboot
+
+            del sys.modules["leaving"]
+            await reboot(self)
+            del reboot
             self.report(final=True)
+        except MemoryError:
+            self.journal.spill()
         finally:
             self.reset()
 
@@ -141,18 +141,11 @@ class Board:
                 gc.collect()
 
     def boot_reused(self, boot):
-        """The gateway knows frames of this boot number or a later one: the counter was lost. Those numbers name
-        other frames, so the board starts again beyond them, and forgets what it numbered so."""
-        print("boot: used before:", boot)
-        try:
-            self.boot_counter.store(boot)
-        except OSError as error:
-            # Without it the next start would end here again.
-            print("boot:", error)
-            return
-        self.journal.ack(self.sealer.boot, self.sealer.seq)
-        self.appliance.make_safe()
-        self.reset()
+        """The gateway knows a later life of this board than the board itself."""
+        from leaving import boot_reused
+
+        del sys.modules["leaving"]
+        boot_reused(self, boot)
 
     def _measure_heap(self):
         gc.collect()

@@ -91,10 +91,10 @@ def check(table, unique_id=None):
     config.name = _text(table, "name")
     config.key = _key(table)
     config.link = _text(table, "link", optional=True) or "mqtt"
-    if config.link == "serial":
-        config.mqtt = _serial(_table(table, "serial"))
-    elif config.link == "mqtt":
+    if config.link == "mqtt":
         config.mqtt = _mqtt(_table(table, "mqtt"))
+    elif "board.json: " + config.link == "board.json: serial":  # a short text would stay in memory
+        config.mqtt = _host(_table(table, "board.json: serial"))
     else:
         raise _wrong("link", "mqtt or serial")
     config.wifi = _table(table, "wifi", optional=True)
@@ -135,15 +135,18 @@ def _mqtt(table):
     return mqtt
 
 
-def _serial(table):
+def _host(table):
+    """The other end of a cable, as a broker."""
     mqtt = Mqtt()
     mqtt.host = table
     mqtt.port = mqtt.keepalive_s = 0
     mqtt.user = mqtt.password = None
     mqtt.tls = None
-    if not any(key in table for key in ("uart", "usb", "path")):
-        raise _wrong("serial", 'an object with "uart": its number, or "usb": true')
-    for key in ("board.json: serial.uart", "board.json: serial.tx", "board.json: serial.rx"):
+    numbers = ("board.json: serial.uart", "board.json: serial.tx", "board.json: serial.rx")
+    ways = (numbers[0], "board.json: serial.usb", "board.json: serial.path")
+    if not any(key.split(".")[-1] in table for key in ways):
+        raise _wrong("board.json: serial", 'an object with "uart": its number, or "usb": true')
+    for key in numbers:
         _number(table, key, 0, 63, 0)
     _number(table, "board.json: serial.baud", 1200, 4000000, 115200)
     _text(table, "board.json: serial.path", optional=True)
@@ -221,7 +224,7 @@ def _number(table, key, least, most, default):
 
 
 def _table(table, key, optional=False):
-    value = table.get(key.split(".")[-1])
+    value = table.get(key.split(".")[-1].split(" ")[-1])
     if value is None and optional:
         return None
     if not isinstance(value, dict):

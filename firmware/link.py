@@ -61,7 +61,6 @@ class Link:
         self._boot_reused = boot_reused
         self._birth = birth
         self._online = online
-        self._offline = offline
         self._told = True  # what state the board is in
         self.crash = False  # there may be a report to tell
         self.update = None  # takes a message of an update that verified, and returns why it is refused, or None
@@ -119,26 +118,6 @@ class Link:
         good = self._ready() and not self._flight.retries and not self._flight.overdue(self._clock.real_ms())
         self._journal.tend(self._clock.uptime_ms(), good)
 
-    async def drain(self, limit_ms):
-        """Waits until everything is acked; False if that did not happen within `limit_ms` (real)."""
-        waited = 0
-        while self._journal.held:
-            if waited >= limit_ms:
-                return False
-            await asyncio.sleep_ms(50)
-            waited += 50
-        return True
-
-    async def leave(self):
-        """Says that the board goes offline on purpose."""
-        if self.client.connected:
-            try:
-                await self.client.publish(self._topic + "state", self._offline, retain=True, timeout_s=2)
-            except OSError:
-                # Then the last will says it.
-                pass
-        await self.client.close()
-
     def say(self, state):
         """Says (once it is connected) what state the board is in from now on: the items of the message behind its
         boot."""
@@ -194,7 +173,19 @@ class Link:
             if entry is None:
                 break
             if entry[0] != self._boot and entry[0] != self._introduced:
-                await self._introduce(entry[0])
+                # What the board was in that boot, before a frame of it: the gateway may never have heard of it. Not
+                # retained: that is what the board is now.
+                self._introduced = entry[0]
+                try:
+                    from births import sealed_birth
+
+                    del sys.modules["births"]
+                    birth = sealed_birth(self._mac, entry[0])
+                except MemoryError:
+                    # The next connection tries again; the gateway keeps the frames meanwhile.
+                    birth = None
+                if birth is not None:
+                    await self.client.publish_soon(self._topic + "birth", birth)
             if self._flight.first:
                 self.payload_bytes += len(entry[2])
             else:
@@ -202,28 +193,13 @@ class Link:
             await self.client.publish_soon(self._up, entry[2])
             beat()
 
-    async def _introduce(self, boot):
-        """Says what the board was in that boot, before a frame of it: the gateway may never have heard of it. Not
-        retained: that is what the board is now."""
-        self._introduced = boot
-        try:
-            from births import sealed_birth
-
-            del sys.modules["births"]
-            birth = sealed_birth(self._mac, boot)
-        except MemoryError:
-            # The next connection tries again; the gateway keeps the frames meanwhile.
-            birth = None
-        if birth is not None:
-            await self.client.publish_soon(self._topic + "birth", birth)
-
     def _on_message(self, topic, payload, retained, dup):
         what = topic[topic.rfind("/") + 1 :]
         if what == "ack":
             why = self._on_ack(payload, retained)
         elif what == "cmd":
             why = "retained" if retained else self._on_command(payload)
-        elif what == "update":
+        elif what == "update" and self.update is not None:
             try:
                 why = "retained" if retained else self.update(self._mac.open(b"update", payload))
             except (ValueError, IndexError):

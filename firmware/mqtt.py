@@ -7,6 +7,7 @@ Every time here is real time (ticks_ms), however fast the simulated clock runs.
 import asyncio
 import gc
 import os
+import sys
 from time import ticks_add, ticks_diff, ticks_ms
 
 import mqtt_packet
@@ -156,7 +157,10 @@ class Client:
             greeter.cancel()
 
     async def _open(self):
-        hello = mqtt_packet.connect(self._id, self._user, self._keepalive_s, self.will, self._clean)
+        from mqtt_text import connect
+
+        del sys.modules["mqtt_text"]
+        hello = connect(self._id, self._user, self._keepalive_s, self.will, self._clean)
         await self._socket.open(self._failures, hello)
         mqtt_packet.parse_connack(await self._socket.read(), self._socket.body)
 

@@ -59,23 +59,6 @@ def packet(first, head, packet_id=0, tail=b""):
     return out
 
 
-def connect(client_id, user, keepalive_s, will, clean):
-    """CONNECT [3.1]. user: (name or None, password or None); will: None or (topic, payload), retained."""
-    flags = 0x02 if clean else 0
-    parts = [text(client_id)]
-    if will:
-        flags |= 0x2C
-        parts += [text(part) for part in will]
-    if user[0] is not None:
-        flags |= 0x80
-        parts.append(text(user[0]))
-        if user[1] is not None:
-            flags |= 0x40
-            parts.append(text(user[1]))
-    fixed = b"\x00\x04MQTT\x04" + bytes((flags, keepalive_s >> 8, keepalive_s & 0xFF))
-    return packet(0x10, fixed + b"".join(parts))
-
-
 def parse_connack(first, body):
     """Raises Refused when the broker says no, Malformed when this is no CONNACK [3.2]."""
     if first != 0x20 or len(body) != 2 or body[0] > 1:

@@ -66,10 +66,10 @@ class PacketSocket:
 
     def _wrap(self, sock):
         if self._context is None:
-            from mqtt_text import tls_context
+            from mqtt_text import tls
 
             del sys.modules["mqtt_text"]
-            self._context = tls_context(self._tls["ca"])
+            self._context = tls(self._tls["ca"])
         name = self._tls.get("server_hostname") or self._host
         return self._context.wrap_socket(sock, server_hostname=name, do_handshake_on_connect=False)
 

@@ -1,6 +1,10 @@
-"""What the MQTT client needs rarely, and memory should not hold meanwhile: why a broker refuses, the TLS context."""
+"""What the MQTT client needs rarely, and memory should not hold meanwhile: CONNECT, why it is refused, the TLS context.
+[x.y] is a section of OASIS MQTT Version 3.1.1.
+"""
 
 import binascii
+
+from mqtt_packet import packet, text
 
 _REFUSALS = {
     1: "the broker does not speak MQTT 3.1.1: use a newer one",
@@ -12,12 +16,29 @@ _REFUSALS = {
 }
 
 
+def connect(client_id, user, keepalive_s, will, clean):
+    """CONNECT [3.1]. user: (name or None, password or None); will: None or (topic, payload), retained."""
+    flags = 0x02 if clean else 0
+    parts = [text(client_id)]
+    if will:
+        flags |= 0x2C
+        parts += [text(part) for part in will]
+    if user[0] is not None:
+        flags |= 0x80
+        parts.append(text(user[0]))
+        if user[1] is not None:
+            flags |= 0x40
+            parts.append(text(user[1]))
+    fixed = b"\x00\x04MQTT\x04" + bytes((flags, keepalive_s >> 8, keepalive_s & 0xFF))
+    return packet(0x10, fixed + b"".join(parts))
+
+
 def refusal(code):
     """What to do about that code of a CONNACK [3.2.2.3], or the 0x80 of a SUBACK."""
     return _REFUSALS.get(code, "refused with a code that MQTT 3.1.1 does not know: is this an MQTT broker?")
 
 
-def tls_context(path):
+def tls(path):
     """A context that trusts the certificate authority in the file (PEM or DER), and nobody else."""
     import ssl
 

@@ -34,7 +34,7 @@ def watchdog():
 def hand_over():
     """A person took the prompt (Ctrl-C, mpremote): this start counts as none that did not last, and a watchdog that
     runs is given an hour, for it cannot be stopped."""
-    _lasted()
+    lasted()
     micropython.kbd_intr(3)  # a serial link on the prompt's line had taken it away
     if hasattr(machine, "WDT"):
         machine.WDT(timeout=_HANDED_OVER_MS)
@@ -46,18 +46,19 @@ def reset_cause():
     return machine.reset_cause() if hasattr(machine, "reset_cause") else 1
 
 
-def _lasted():
-    from starts import lasted
+def lasted():
+    """This start is none of those that did not last."""
+    import starts
 
     del sys.modules["starts"]
-    lasted()
+    starts.lasted()
 
 
 def halt(error=None):
     """Ends where the board cannot work: at the prompt, where a person can mend it, or with exit status 1. After a crash
     it is tried again in a moment; but a process ends with its error, for nobody may start it again."""
     if error is None:
-        _lasted()
+        lasted()
         if not hasattr(machine, "reset"):
             sys.exit(1)
     elif hasattr(machine, "reset"):

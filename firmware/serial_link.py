@@ -43,7 +43,7 @@ class Client:
         self.last_error = None
         self._settings = host
         self._device = unhexlify(client_id)
-        self._will = will[1]
+        self.will = will
         self._on_message = on_message
         self._on_connect = on_connect
         self._port = None
@@ -102,7 +102,7 @@ class Client:
         wait_ms = _HELLO_MS
         while not self.connected and not self._closing:
             self._answer.clear()
-            self._write(_HELLO, 1, self._nonce + self._will)
+            self._write(_HELLO, 1, self._nonce + self.will[1])
             try:
                 await asyncio.wait_for_ms(self._answer.wait(), wait_ms)
             except asyncio.TimeoutError:

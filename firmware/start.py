@@ -17,7 +17,7 @@ from supervisor import Supervisor
 
 _VERSION = const(1)
 _EVENT = const(3)
-_LOADED_LATER = ("health", "upkeep", "thinning", "crash", "update", "slots")
+_LOADED_LATER = ("health", "upkeep", "thinning", "crash", "update", "manifest", "slots")
 # kind -> class, in the module of that name. Only the one that is asked for is loaded.
 _KINDS = {"fridge": "Fridge", "kettle": "Kettle"}
 # Where frames are on flash. Never the name of a module: an import would find the folder first.
@@ -43,6 +43,14 @@ _MADE_ONCE = (
     "segments.Segments",
     "serial_link.Client",
     "supervisor.Supervisor",
+)
+# And functions that only the start calls.
+_CALLED_ONCE = ("appliance._sampler", "journal._read")
+_CALLED_ONCE_OF = (
+    "supervisor.Supervisor.add",
+    "appliance.Appliance.tasks",
+    "fridge.Fridge.tasks",
+    "kettle.Kettle.tasks",
 )
 # The link's longest pause is a write that waits until a dead connection is noticed.
 _LINK_LIMIT_MS = const(300000)
@@ -101,6 +109,13 @@ def _make():
         module, made = name.split(".")
         if module in sys.modules:
             getattr(sys.modules[module], made).__init__ = None
+    for name in _CALLED_ONCE:
+        module, called = name.split(".")
+        setattr(sys.modules[module], called, None)
+    for name in _CALLED_ONCE_OF:
+        module, made, called = name.split(".")
+        if module in sys.modules:
+            setattr(getattr(sys.modules[module], made), called, None)
     gc.collect()
     # Never so much that nothing is left to send it with: it lies in small pieces, between which nothing large fits.
     waiting.limit_bytes = min(config.journal_bytes, gc.mem_free() // 4)
@@ -160,7 +175,7 @@ def _make_link(board, config, mac):
     from link import Link
 
     # The class of whichever is asked for: the other is not even loaded.
-    client = __import__("serial_link" if config.link == "serial" else "mqtt").Client
+    client = __import__("mqtt" if config.link == "mqtt" else "serial_link").Client
     boot = board.sealer.boot
     channels = [channel[:6] for channel in config.channels]
     birth = [_VERSION, boot, config.kind, config.model, config.firmware, config.name, channels]

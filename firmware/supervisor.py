@@ -69,7 +69,7 @@ class Supervisor:
             del sys.modules["crash"]
             keep(error)
         except MemoryError:
-            print("supervisor: no memory for a crash report")
+            print("supervisor: no memory")
 
     def look(self):
         """Feeds the watchdog if every running task checked in within its limit, else makes the board safe. Returns

@@ -15,6 +15,7 @@ import sys
 
 import cbor
 import slots
+from manifest import check, find, row
 from micropython import const
 
 # What the gateway says: asks what there is, a manifest, a piece of a file.
@@ -31,67 +32,10 @@ _STAYS = const(5)
 _ROLLED_BACK = const(6)
 _REFUSED = const(7)
 
-_MOST_FILES = const(64)
-_MOST_BYTES = const(262144)
-_MOST_NUMBER = const(1 << 36)
 _CHUNK_BYTES = const(1024)
 # A piece is asked for again after so long, and given up after so often; a new offer goes on from there.
 _AGAIN_MS = const(5000)
 _TRIES = const(60)
-# The last file of every slot.
-_LAST = const("manifest.json")
-
-
-def find(slot):
-    """What this board takes updates for: its board, which its slot names, and what .mpy files its MicroPython takes."""
-    with open("/" + slot + "/" + _LAST, "rb") as file:
-        return file.read(80).split(b'"')[3] + b" %d" % getattr(sys.implementation, "_mpy", 0)
-
-
-def check(payload, model, highest, slot):
-    """The number of a manifest, and where its files begin. The board takes updates for `model`, `slot` runs, and
-    `highest` was the last update. ValueError says why it is refused."""
-    head, first = _row(payload, 0)
-    if len(head) != 7 or head[:2] != [1, _MANIFEST] or not isinstance(head[2], int) or not isinstance(head[6], int):
-        raise ValueError("form")
-    if head[3:5] != [b"hearthgate", model]:
-        raise ValueError("model")
-    if not highest < head[2] < _MOST_NUMBER:
-        raise ValueError("counter")
-    if head[5] not in ("a", "b") or head[5] == slot:
-        raise ValueError("slot")
-    at = first
-    name = None
-    left = _MOST_BYTES
-    for _ in range(head[6] if 0 < head[6] <= _MOST_FILES else 0):
-        row, at = _row(payload, at)
-        if len(row) != 3:
-            raise ValueError("form")
-        name, size, digest = row
-        if not isinstance(name, str) or not isinstance(size, int) or not isinstance(digest, bytes) or len(digest) != 32:
-            raise ValueError("form")
-        # No path, and nothing that is half written.
-        if name[:1] == "." or len(name) > 48 or name.strip("abcdefghijklmnopqrstuvwxyz0123456789_."):
-            raise ValueError("form")
-        if not name.endswith((".mpy", ".py")) and name != _LAST:
-            raise ValueError("form")
-        if not 0 <= size <= left:
-            raise ValueError("size")
-        left -= size
-    if name != _LAST or at != len(payload):
-        raise ValueError("form")
-    return head[2], first
-
-
-def _row(payload, at):
-    """The array there, and where it ends."""
-    try:
-        row, at = cbor.get(payload, at, 2)
-    except IndexError:
-        row = None
-    if not isinstance(row, list):
-        raise ValueError("form")
-    return row, at
 
 
 class Update:
@@ -104,7 +48,7 @@ class Update:
         self._live = slots.running()
         self._next = "b" if self._live == "a" else "a"
         # The manifest, its number, and where its files begin.
-        self._text = None
+        self._text = b""
         self._number = self._first = 0
         # Of the file that is fetched: it, its digest, its row in the manifest, what is there of it, and its end.
         self._stream = self.digest = None
@@ -116,18 +60,18 @@ class Update:
     def take(self, payload):
         """Returns why it is refused, or None."""
         try:
-            row = _row(payload, 0)[0]
-            if len(row) == 6 and row[:2] == [1, _CHUNK]:
-                return self._receive(row)
+            head = row(payload, 0)[0]
+            if len(head) == 6 and head[:2] == [1, _CHUNK]:
+                return self._receive(head)
             slot = self._live
             if slot is None:
                 raise ValueError("slot")
-            if row == [1, _ASK]:
-                with open("/" + slot + "/" + _LAST, "rb") as file:
+            if head == [1, _ASK]:
+                with open("/" + slot + "/manifest.json", "rb") as file:
                     digest = self._read(file).digest()
                 self.say([_HAS, slots.read()[1], find(slot), slot, digest])
                 return None
-            return self._execute(payload, row, slot)
+            return self._execute(payload, head, slot)
         except ValueError as error:
             why = str(error)
             if " " in why:  # cbor's own words
@@ -149,9 +93,9 @@ class Update:
         except (OSError, MemoryError):
             return False
 
-    def _execute(self, payload, row, slot):
+    def _execute(self, payload, head, slot):
         _, highest, went, _ = slots.read()
-        if len(row) == 7 and row[:3] == [1, _MANIFEST, highest]:
+        if len(head) == 7 and head[:3] == [1, _MANIFEST, highest]:
             # It was started before: whoever offers it again asks how it went.
             said = _ROLLED_BACK if went < 0 else _ON_TRIAL if went else _STAYS
             self.say([said, highest, "starts" if went == -1 else "failures" if went else ""])
@@ -159,7 +103,7 @@ class Update:
         seq, first = check(payload, find(slot), highest, slot)
         if went > 0:
             raise ValueError("trial")
-        if self._text is None:
+        if not self._text:
             self.board.update = self
             self._task = asyncio.create_task(self.run())
         elif seq == self._number:
@@ -168,8 +112,8 @@ class Update:
         self._text, self._number, self._first = payload, seq, first
         return None
 
-    def _receive(self, row):
-        _, _, seq, index, at, data = row
+    def _receive(self, head):
+        _, _, seq, index, at, data = head
         if seq != self._number or not isinstance(data, bytes) or not 0 < len(data) <= _CHUNK_BYTES:
             return "form"
         if self._stream is None or index != self._row or at != self._upto:
@@ -196,12 +140,18 @@ class Update:
                 why = board.appliance.may_update() or await self._fill(seq)
             why = why or board.appliance.may_update()
             if why is None:
+                # This start is ended on purpose, whether it lasted or not.
+                from starts import lasted
+
+                del sys.modules["starts"]
+                lasted()
                 # All that came before can be done again. From this step on the other slot is started.
                 slots.store([self._next, seq, 1, board.appliance.failures()])
                 board.appliance.reboot_asked = True
         except OSError:
             why = "flash"
-        except MemoryError:
+        except Exception as error:
+            sys.print_exception(error)
             why = "fault"
         print("update", seq, why)
         board.update = None

@@ -98,6 +98,11 @@ class Updating:
         self._news.set()
         return True
 
+    @property
+    def waiting(self) -> int:
+        """How many words of boards are not answered yet."""
+        return len(self._waiting)
+
     def heard(self, done: Committed) -> None:
         """A commit brought this."""
         came = {state.device_id for state in done.states if state.online}

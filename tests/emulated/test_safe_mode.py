@@ -40,8 +40,8 @@ class Chip:
         shutil.copy(ROOT / "boards" / "sim" / "chip" / "machine.py", rom)
         self._environment = {**os.environ, "MICROPYPATH": f"{rom}:.frozen", "CHIP_ID": DEVICE}
         flash(
-            "fridge-sim", self.flash, device=DEVICE, key_hex=KEY.hex(), name="x", wifi=None, sim={"seed": 1, "speed": 1},
-            mqtt={"host": "127.0.0.1", "port": port},
+            "fridge-sim", self.flash, device=DEVICE, key_hex=KEY.hex(), name="x", wifi=None,
+            sim={"seed": 1, "speed": 1}, mqtt={"host": "127.0.0.1", "port": port},
         )  # fmt: skip
         drivers = next(self.flash.glob("fridge_sim.*py"))
         self._drivers, self._good = drivers, drivers.read_bytes()
@@ -99,7 +99,7 @@ def test_three_crashes_at_start_lead_to_safe_mode_and_a_mended_board_tells_why(
                         reports.append(crash.decode_crash(cose.open_sealed(KEY, "crash", message.payload)))
                         if len(reports) == 2:
                             break
-                    while (chip.flash / "crash").exists():
+                    while (chip.flash / "crash").exists():  # noqa: ASYNC110 - the board is another process
                         await asyncio.sleep(0.05)
                     return reports
             finally:

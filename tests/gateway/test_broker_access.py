@@ -12,7 +12,7 @@ from gateway.broker import mosquitto
 from gateway.broker.access import GATEWAY, LOOK, Access, AccessError, check_gateway, may, may_subscribe, mqtt_password
 from tests.broker_house import DEVICE, OTHER
 
-UP, DOWN = ("birth", "up", "state"), ("ack", "cmd")
+UP, DOWN = ("birth", "up", "state", "crash", "want"), ("ack", "cmd", "update")
 USERS = st.sampled_from([DEVICE, OTHER, GATEWAY, LOOK, "second-gateway"])
 PARTS = st.sampled_from(["hg", "1", "2", DEVICE, OTHER, *UP, *DOWN, "+", "#", "", "x", "$SYS", "gateway", "look"])
 TOPICS = st.lists(PARTS, min_size=1, max_size=5).map("/".join) | st.builds(

@@ -41,6 +41,7 @@ class Client:
     def __init__(self, host, port, client_id, **options):
         self.id = client_id
         self.options = options
+        self.will = options["will"]
         self.connected = False
         self.connects = 0
         self.last_error = None

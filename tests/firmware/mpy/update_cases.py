@@ -7,9 +7,9 @@ import random
 import cbor
 import slots
 import trial
-import update
 from link_bench import KEY, Bench
 from mac import Mac0
+from manifest import check
 from update_stage import LAST, MODEL, NUMBER, RUNNING, WANTED, begin, manifest, put, read, rows
 
 FILES = sorted(set(WANTED) | {"manifest.json"})
@@ -149,12 +149,12 @@ def test_what_is_not_for_this_board_is_refused():
         ("size", manifest(made=before(["main.mpy", -1, bytes(32)]))),
     ):
         try:
-            update.check(payload, MODEL, NUMBER - 1, "a")
+            check(payload, MODEL, NUMBER - 1, "a")
         except ValueError as error:
             assert str(error) == why or (why == "form" and "cbor" in str(error)), (why, error)
         else:
             raise AssertionError(why, payload)
-    assert update.check(manifest(), MODEL, NUMBER - 1, "a")[0] == NUMBER
+    assert check(manifest(), MODEL, NUMBER - 1, "a")[0] == NUMBER
 
 
 async def test_ten_thousand_forged_and_replayed_manifests_are_refused_and_counted():

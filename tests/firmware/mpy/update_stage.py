@@ -6,6 +6,7 @@ import sys
 
 import cbor
 import sim_flash
+import starts
 import update
 import vfs
 
@@ -15,6 +16,9 @@ MODEL = b"fridge-sim %d" % MPY
 RUNNING = {"same.mpy": b"s" * 700, "changed.mpy": b"before", "gone.mpy": b"g"}
 WANTED = {"same.mpy": RUNNING["same.mpy"], "changed.mpy": b"c" * 1500, "fresh.py": b""}
 LAST = b'{"board": "fridge-sim", "firmware": "%s", "files": {}}'
+
+
+_KEPT = starts
 
 
 def mount():
