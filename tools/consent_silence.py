@@ -224,7 +224,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args(arguments)
-    logging.getLogger("gateway").setLevel(logging.CRITICAL)  # what is ended is told there each time
     began = time.monotonic()
     found: Counter[str] = Counter()
     for number, (slow, tls) in enumerate(itertools.product((True, False), repeat=2)):
@@ -244,4 +243,5 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
+    logging.getLogger("gateway").setLevel(logging.CRITICAL)  # what is ended is told there each time
     sys.exit(main())

@@ -24,6 +24,7 @@ import vfs
 from board import Board
 
 _LOOK_MS = 50
+_MEASURE = ("appliance", "driver", "button", "base", "door")  # tasks by which a board gets something to say
 # The longest pause before the next connection is a minute: a run of ten minutes has no time for many of those.
 _BACKOFF_MS = (300, 3000)
 
@@ -136,7 +137,7 @@ async def obey(board):
 
 async def be_quiet(board):
     """Measure no more; seal what there is, and tell when the gateway has all of it."""
-    for name in {task[0] for task in board.appliance.tasks()}:
+    for name in _MEASURE:
         board.supervisor.stop(name)
     board.appliance.seal()
     while board.journal.after(0, 0) is not None:
@@ -146,7 +147,8 @@ async def be_quiet(board):
 
 
 def run(board):
-    board.supervisor.add("chaos", lambda: obey(board))
+    # As its `add` does, which has left the memory by now.
+    board.supervisor._watched.append(["chaos", lambda: obey(board), None, None, 0, None])
     really_run(board)
 
 
