@@ -39,6 +39,9 @@ class Flight:
         # boot -> highest number confirmed, and the frame before which a gap was told, since the last rewind.
         self._upto = {}
         self._told = {}
+        # The newest frame without one behind it whose loss was told, and the number of the frame that told it.
+        self.head = (0, 0)
+        self.last = 0
         self._since_ms = self._begin_ms = 0
         # A frame of this boot on its way for the first time, and since when: its ack tells the time.
         self._probe = self._probe_ms = 0
@@ -66,7 +69,8 @@ class Flight:
 
     def next(self, now_ms):
         """The entry (boot, seq, payload) that is to be sent now, or None; it counts as sent. Live frames and the
-        backlog take turns, so that neither waits for all of the other."""
+        backlog take turns, so that neither waits for all of the other. A number in place of the payload: the frames
+        from it up to `seq` are gone, and a frame has to say so, the next one that is sealed."""
         if self.overdue(now_ms):
             self.retries = min(self.retries + 1, _RETRIES_MOST)
             self.rewind(now_ms)
@@ -77,7 +81,8 @@ class Flight:
             if live:
                 if self._live == self._sealer.seq or self._live_waiting() >= _LIVE_WINDOW:
                     continue
-                entry = self._journal.after(self._boot, self._live)
+                before = (self._boot, self._live)
+                entry = self._journal.after(*before)
                 self._live = self._sealer.seq if entry is None else entry[1]
                 self.first = True
             else:
@@ -89,13 +94,15 @@ class Flight:
                     if entry[:2] > (self._boot, self._live_from):
                         self._sent = None
                         continue
-                    self._sent = entry[:2]
+                    before, self._sent = self._sent, entry[:2]
                     self._flight.append(self._sent)
                     self.first = self._sent > self._tried
                     if self.first:
                         self._tried = self._sent
             if entry is not None:
-                boot, seq = entry[:2]
+                boot, seq, payload = entry
+                if not payload:
+                    return self._gone(before, boot, seq)
                 if self.first and boot == self._boot:
                     self.highest = max(self.highest, seq)
                     # The lower number is confirmed sooner.
@@ -104,6 +111,18 @@ class Flight:
                         self._probe_ms = now_ms
                 return entry
         return None
+
+    def _gone(self, before, boot, seq):
+        """The entry by which to tell that the frames from `before` up to there are gone; None while the frame that
+        told it is on the way."""
+        self._told[boot] = seq
+        if (boot, seq) <= self.head:
+            teller = self._journal.after(self._boot, self.last - 1)
+            if teller is not None and teller[1] == self.last:
+                return None
+        self.head = (boot, seq)
+        self.last = self._sealer.seq + 1
+        return boot, seq, before[1] + 1 if before[0] == boot else 1
 
     def acked(self, marks, now_ms, fresh):
         """Takes the (boot, seq) marks of an ack, which is not `fresh` if the broker kept it. Returns how many ms ago

@@ -72,7 +72,8 @@ class Journal:
 
     def after(self, boot, seq):
         """The first frame beyond that position, of whatever boot: (boot, seq, payload); or None if there is none, or
-        none that can be read now. (0, 0) is before everything. Numbers that are missing are held no longer."""
+        none that can be read now. (0, 0) is before everything. Numbers that are missing are held no longer; with an
+        empty payload, nor is this one, and nothing of its boot need come behind it."""
         if boot > self._boot:
             return None
         try:

@@ -172,6 +172,9 @@ class Link:
             entry = self._flight.next(now) if now >= self._ack_by_ms else None
             if entry is None:
                 break
+            if isinstance(entry[2], int):
+                self._sealer.gap(entry[0], entry[2], entry[1], self._clock.time_s(), self._clock.uptime_ms())
+                continue
             if entry[0] != self._boot and entry[0] != self._introduced:
                 # What the board was in that boot, before a frame of it: the gateway may never have heard of it. Not
                 # retained: that is what the board is now.

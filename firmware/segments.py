@@ -26,7 +26,8 @@ _BOOTS_MOST = const(32)
 
 
 def record(boot, seq, payload, keep):
-    """The bytes that hold a frame, in memory as on flash."""
+    """The bytes that hold a frame, in memory as on flash. Without a payload it stands for a frame that is gone, the
+    last of what is: it has to be told (upkeep.py)."""
     head = struct.pack("<HIIB", len(payload), boot, seq, 1 if keep else 0)
     return head + struct.pack("<I", binascii.crc32(payload, binascii.crc32(head))) + payload
 
@@ -115,8 +116,8 @@ class Segments:
         return end, frames
 
     def after(self, boot, seq):
-        """The first frame beyond that position that is not confirmed: (boot, seq, payload), or None. Raises OSError
-        while it cannot be read, and MemoryError."""
+        """The first frame beyond that position that is not confirmed: (boot, seq, payload), or None. The payload is
+        empty if it is gone. Raises OSError while it cannot be read, and MemoryError."""
         position = (boot, seq)
         if position >= self.highest:
             return None

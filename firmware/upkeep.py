@@ -8,10 +8,11 @@ from segments import OVERHEAD, SEGMENT_BYTES, record
 # Blocks that stay free: one for a segment that is written anew, the others for directories that grow.
 _SPARE_BLOCKS = const(4)
 _ENOSPC = const(28)
-# What to keep: all, what matters, nothing of the oldest segment.
+# What to keep: all; what matters; nothing of the oldest segment but that it was there; not even that.
 _ALL = const(0)
 _WHAT_MATTERS = const(1)
 _NOTHING = const(2)
+_FORGET = const(3)
 
 
 def find(segments, path):
@@ -55,11 +56,14 @@ def find(segments, path):
 
 def compact(segments):
     """Frees a block at least; False if that cannot be. First the oldest neighbours that fit into one segment become
-    one; else series go, oldest first, and what matters moves together; at last the oldest segment goes whole."""
+    one; else series go, oldest first, and what matters moves together; at last the oldest segment goes whole.
+
+    A frame that goes is missed when a later one of its boot comes. Where none is left, the last one stays as a record
+    without a payload, so that its loss can be told."""
     segments.at = None  # where the reader was may be another record then
     if segments.count < 2:
         return False
-    for keep in (_ALL, _WHAT_MATTERS, _NOTHING):
+    for keep in (_ALL, _WHAT_MATTERS, _NOTHING, _FORGET):
         try:
             if _thin(segments, keep):
                 return True
@@ -75,24 +79,20 @@ def _thin(segments, keep):
     """Goes through the segments from the oldest on, until one is freed."""
     before = size = loose = past = 0
     # To find a file by its name takes a board milliseconds. Only what is newer can have changed since the last time.
-    known = 0 if keep == _NOTHING or len(segments.marks) > 1 else segments.compact[keep]
+    known = 0 if keep >= _NOTHING or len(segments.marks) > 1 else segments.compact[keep]
     for segment in range(max(segments.first, known), segments.last + 1):
         try:
             left = os.stat(segments.path + str(segment))[6]
         except OSError:
             continue  # the number is not used
-        gone = done = 0
+        # How many records go, and how many frames that were not confirmed.
+        count = [0, 0]
         # Sizes tell enough, if only the very first records can be confirmed.
         if keep != _ALL or size + left <= SEGMENT_BYTES or len(segments.marks) > 1:
             left = 0
-            start = segments.base if segment == segments.first else 0
-            for _, _, boot, seq, matters, payload in segments.read(segment, start, segment):
-                if seq <= segments.marks.get(boot, 0):
-                    done += 1
-                elif keep == _ALL or (keep == _WHAT_MATTERS and matters):
-                    left += OVERHEAD + len(payload)
-                else:
-                    gone += 1
+            for entry in _rest(segments, segment, keep, count):
+                left += OVERHEAD + len(entry[2])
+        done, gone = count
         fits = size + left <= SEGMENT_BYTES
         joined = left and before and (fits or gone + loose)
         if joined:
@@ -101,7 +101,7 @@ def _thin(segments, keep):
             gone += loose
             done += past
         if joined or not left:
-            segments.frames -= gone + done
+            segments.frames -= done
             segments.dropped += gone
             gone = done = 0
             if fits or not left:
@@ -109,10 +109,41 @@ def _thin(segments, keep):
             if before == segments.first:
                 segments.base = 0
             _, left = _fold(segments, segment, (segment,), keep, highest)
-        if keep != _NOTHING:
+        if keep < _NOTHING:
             segments.compact[keep] = segment
         before, size, loose, past = segment, left, gone, done
     return False
+
+
+def _rest(segments, segment, keep, count):
+    """What stays of a segment: (boot, seq, payload, matters). Adds to `count` how many records do not stay, and how
+    many frames go that were not confirmed."""
+    last = None  # the frame that went last, if nothing of its boot came behind it yet
+    for _, _, boot, seq, matters, payload in segments.read(
+        segment, segments.base if segment == segments.first else 0, segment
+    ):
+        count[0] += 1
+        if last is not None and last[0] != boot:
+            count[0] -= 1
+            yield last
+        last = None
+        if seq > segments.marks.get(boot, 0):
+            if keep == _ALL or (keep == _WHAT_MATTERS and matters and payload):
+                count[0] -= 1
+                yield boot, seq, payload, matters
+            else:
+                count[1] += len(payload) > 0
+                if keep != _FORGET:
+                    last = (boot, seq, b"", 1)
+    if last is not None:
+        records = segments.read(segment + 1, 0, segments.last)
+        for entry in records:
+            records.close()
+            if entry[2] == last[0]:
+                return
+            break
+        count[0] -= 1
+        yield last
 
 
 def _fold(segments, first, items, keep, highest):
@@ -122,9 +153,9 @@ def _fold(segments, first, items, keep, highest):
     size = 0
     with open(path + ".new", "wb") as file:
         for segment in items:
-            records = segments.read(segment, 0, segment)
-            for _, _, boot, seq, matters, payload in records:
-                if (boot, seq) > highest and seq > segments.marks.get(boot, 0) and (matters or keep == _ALL):
+            records = _rest(segments, segment, keep, [0, 0])
+            for boot, seq, payload, matters in records:
+                if (boot, seq) > highest:
                     if size and size + OVERHEAD + len(payload) > SEGMENT_BYTES:
                         records.close()
                         break

@@ -24,6 +24,7 @@ ROOT = Path(__file__).parents[2]
 REGRESSION_SEEDS = [
     # seed, faults, broker; what went wrong
     (1, 50, "mosquitto-volatile"),  # a board died before its birth was heard: its frames were never shared
+    (102, 200, "amqtt"),  # a full flash gave up the last frames of a boot, which nothing behind them could miss
     (0, 50, "mosquitto"),  # the cloud refused every frame of a single row
 ]
 
@@ -38,7 +39,7 @@ def test_nothing_is_lost_and_nothing_comes_twice(seed: int, faults: int, broker:
     assert result.broken() == [], figures
     assert figures["faults"] == faults
     assert figures["accepted"] > faults
-    assert figures["stored"] >= figures["accepted"]
+    assert figures["stored"] + figures["dropped"] >= figures["accepted"]
     assert figures["shared"] > figures["stored"]
 
 

@@ -115,3 +115,65 @@ async def test_a_broker_that_keeps_the_ack_spares_even_that():
     bench.clock.now += 4096
     assert await bench.sent() == []
     assert bench.journal.held == 0
+
+
+async def full_lives(gateway):
+    """Boots 1 to 6 without a link, on a flash with room for two of them; boot 6 ends in an event."""
+    power = {}
+    for boot in range(1, 7):
+        bench = Bench(boot=boot, flash=True, flash_bytes=8192)
+        for _ in range(40):
+            bench.seal()
+        if boot == 6:
+            bench.seal(keep=(41,))
+        assert bench.journal.spill()
+        power[boot] = bench.sealer.seq
+        bench.journal.release()
+    return power
+
+
+async def test_boots_whose_last_frames_are_gone_are_told_and_told_once():
+    gateway = Gateway()
+    sealed = await full_lives(gateway)
+    bench = Bench(flash=True)
+    await bench.client.connect()
+    bench.clock.now += 4096
+    rounds = 0
+    for _ in range(30):
+        # The link comes back again and again, but the gateway is away: nothing is told a second time.
+        await bench.serve()
+        bench.client.take()
+        told = bench.sealer.gaps
+        assert not rounds or told == rounds
+        rounds = told
+        bench.client.connected = False
+        await bench.client.connect()
+        bench.clock.now += 4096
+    assert 0 < told < 6
+    await drained(bench, gateway, 200)
+    assert bench.journal.after(0, 0) is None
+    assert {boot: gateway.marks[boot] for boot in sealed} == sealed
+    missing = sum(last - first + 1 for _, first, last in gateway.gaps)
+    assert gateway.stored + missing == sum(sealed.values()) + bench.sealer.seq, gateway.gaps
+
+
+async def test_a_loss_that_was_told_and_came_to_nothing_is_told_again():
+    """The gateway has the frame that told it, and the broker lost the ack of what that spoke of."""
+    gateway = Gateway()
+    sealed = await full_lives(gateway)
+    bench = Bench(flash=True)
+    marks = gateway.take(await bench.greeted())
+    for rounds, told in ((14, 3), (8, 6)):
+        for _ in range(rounds):
+            heard = [mark for mark in marks if mark[0] >= 4]
+            if heard:
+                bench.ack(*heard)
+            bench.clock.now += 2000
+            await bench.serve()
+            marks = gateway.take(bench.client.take())
+        assert bench.sealer.gaps == told, bench.sealer.gaps
+    assert {boot: gateway.marks[boot] for boot in sealed} == sealed
+    assert bench.journal.after(0, 0)[:2] == (1, sealed[1])
+    bench.ack(*marks)
+    await drained(bench, gateway)
+    assert bench.journal.after(0, 0) is None

@@ -3,7 +3,7 @@
 import gc
 import sys
 
-from flash_stage import numbers, positions, power_off, power_on, put, put_many, ring
+from flash_stage import numbers, payload, positions, power_off, power_on, put, put_many, ring, walk
 from segments import Segments
 
 HEAD = 15
@@ -164,4 +164,45 @@ def test_what_goes_wrong_while_room_is_made_takes_nothing_away():
         assert numbers(segments) == list(range(1, 163))
     put(segments, ring(1, 163, 163))
     assert numbers(segments)[-1] == 163
+    power_off(flash)
+
+
+def test_that_the_last_frames_of_a_boot_went_stays_until_it_is_confirmed():
+    """A full flash over many short boots, of which every third ends in an event."""
+    flash = power_on(40)
+    last = {}
+    for boot in range(1, 40):
+        segments = Segments(limit_bytes=4 * 4096)
+        count = 3 + boot % 5
+        put(segments, ring(boot, 1, count, (count,) if boot % 3 == 0 else (), 300))
+        last[boot] = count
+        held, frames = {}, 0
+        for there, seq, data in walk(segments):
+            assert not data or data == payload(there, seq, 300)
+            assert there not in held or held[there] < seq
+            held[there] = seq
+            frames += 1
+        assert held == last, "what nothing comes behind is never missed"
+        assert segments.frames == frames and segments.count <= 4
+    found = {}
+    for boot, seq, data in walk(segments):
+        found.setdefault(boot, []).append(seq if data else -seq)
+    assert all(seqs == [-last[boot]] for boot, seqs in found.items() if boot < 20 and boot % 3)
+    # Events are all there.
+    assert all(last[boot] in seqs for boot, seqs in found.items() if boot % 3 == 0)
+    for boot in sorted(last):
+        segments.ack(boot, last[boot])
+    assert (segments.count, segments.frames, segments.after(0, 0)) == (0, 0, None)
+    power_off(flash)
+
+
+def test_a_flash_full_of_nothing_but_losses_forgets_the_oldest():
+    flash = power_on(40)
+    for boot in range(1, 700):
+        if boot % 10 == 1:
+            segments = Segments(limit_bytes=2 * 4096)
+        put(segments, ring(boot, 1, 1, size=400))
+    assert segments.count <= 2
+    boots = [boot for boot, _, _ in walk(segments)]
+    assert boots == list(range(boots[0], 700)) and len(boots) > 100
     power_off(flash)

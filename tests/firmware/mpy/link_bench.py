@@ -79,13 +79,13 @@ class Bench:
     """A board's link in boot `boot`, over a journal in memory, and on flash too with `flash`. Without `time_s` it does
     not know the date."""
 
-    def __init__(self, limit=16384, boot=BOOT, flash=False, time_s=NOW_S):
+    def __init__(self, limit=16384, boot=BOOT, flash=False, time_s=NOW_S, flash_bytes=262144):
         gc.collect()
         self.clock = Stopped()
         if time_s is not None:
             self.clock.set_time_s(time_s)
         self.mac = Mac0(KEY)
-        self.journal = Journal(boot, Segments() if flash else None, limit)
+        self.journal = Journal(boot, Segments(limit_bytes=flash_bytes) if flash else None, limit)
         self.sealer = Sealer(self.mac, self.journal, boot, 1)
         self.boot = boot
         self.counter = Counter("command")
