@@ -54,6 +54,9 @@ def flash(
     image: Annotated[
         Path | None, typer.Option(help="Write this MicroPython image first (micropython.org/download).")
     ] = None,
+    line_numbers: Annotated[
+        bool, typer.Option("--line-numbers", help="Tracebacks of the board name lines, and not only functions.")
+    ] = False,
     wait: Annotated[float, typer.Option(min=0, help="Seconds to wait for its first frame; 0: do not.")] = 90.0,
 ) -> None:
     """Put the firmware on a board, enrol it, and wait until it is heard. Run again, it mends what was interrupted."""
@@ -67,7 +70,7 @@ def flash(
         facts = remote.facts()
         flashing.check(board, facts)
         console.print(f"{facts.machine}, MicroPython {facts.micropython}, device {facts.device}", markup=False)
-        _put(remote, console, settings, board, facts, name, network, broker)
+        _put(remote, console, settings, board, facts, name, network, broker, line_numbers)
         since_ms = _now_ms()
         remote.reset()
         if wait:
@@ -83,6 +86,7 @@ def _put(
     name: str | None,
     network: Wifi | None,
     given: str | None,
+    lines: bool,
 ) -> None:
     stored = flashing.stored_settings(remote)
     emulated = board.board.chip == "unix"
@@ -96,7 +100,7 @@ def _put(
     device = _enrol(settings, facts.device, name, board.board.display_name)
     values = table(board, device=device.device, key=device.key, name=device.name, broker=broker, wifi=network)
     with _bar(console) as progress:
-        done = flashing.put(remote, board, facts, values, ca, progress)
+        done = flashing.put(remote, board, facts, values, ca, progress, lines=lines)
     where = f"{board.name}, {done.module_bytes / 1024:.1f} KiB of firmware, broker {broker.host}:{broker.port}"
     if done.copied or done.removed:
         console.print(f"{done.copied} files copied and verified ({where}).", markup=False)

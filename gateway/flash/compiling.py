@@ -15,7 +15,7 @@ from typing import Final, NamedTuple
 
 from gateway.errors import HearthgateError
 
-__all__ = ["CompileError", "MpyFormat", "compile_module", "find_command", "find_compiler"]
+__all__ = ["INTERPRETED", "CompileError", "MpyFormat", "compile_module", "find_command", "find_compiler"]
 
 _ARCHITECTURES: Final = (
     "", "x86", "x64", "armv6", "armv6m", "armv7m", "armv7em", "armv7emsp", "armv7emdp", "xtensa", "xtensawin",
@@ -23,7 +23,10 @@ _ARCHITECTURES: Final = (
 )  # fmt: skip
 """By their number in sys.implementation._mpy; the first takes no native code."""
 
-_NATIVE: Final = ("bitpack", "plain")
+INTERPRETED: Final = "plain"
+"""The module that stands in for a native code generator, where a board has none."""
+
+_NATIVE: Final = ("bitpack", INTERPRETED)
 """Native code, and what reads its source as plain Python: precompiled only for a machine that is known."""
 
 
@@ -88,22 +91,25 @@ def _made_by(compiler: str) -> tuple[int, int] | None:
     return None if found is None else (int(found[1]), int(found[2]))
 
 
-def compile_module(compiler: str, source: Path, architecture: str) -> bytes | None:
+def compile_module(compiler: str, source: Path, architecture: str, *, lines: bool = False) -> bytes | None:
     """The .mpy of a module; None if it must stay source, because the board's machine is not known.
 
-    Always the same bytes for the same source. Raises CompileError.
+    lines: tracebacks name lines, and not only functions. Always the same bytes for the same source. Raises
+    CompileError.
     """
     native = source.stem in _NATIVE
     if native and not architecture:
         return None
-    return _compile(compiler, source, source.stat().st_mtime_ns, architecture if native else "")
+    return _compile(compiler, source, source.stat().st_mtime_ns, architecture if native else "", lines)
 
 
 @functools.cache
-def _compile(compiler: str, source: Path, _changed_ns: int, architecture: str) -> bytes:
+def _compile(compiler: str, source: Path, _changed_ns: int, architecture: str, lines: bool) -> bytes:
     """Made once for all boards of this process."""
     # Under the module's own name its tracebacks stay readable, and the board keeps one text less.
     command = [compiler, "-s", source.stem, "-o", "-", str(source)]
+    if not lines:
+        command[1:1] = ["-O3"]  # of which MicroPython knows nothing but that, and that asserts go
     if architecture:
         command[1:1] = [f"-march={architecture}"]
     done = subprocess.run(command, capture_output=True, check=False, timeout=60)  # noqa: S603

@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from gateway.flash.boardfile import Board
-from gateway.flash.compiling import MpyFormat, compile_module, find_compiler
+from gateway.flash.compiling import INTERPRETED, MpyFormat, compile_module, find_compiler
 from gateway.flash.remote import HALF_WRITTEN
 from gateway.flash.sources import FIRMWARE, own_modules
 
@@ -38,6 +38,7 @@ __all__ = [
     "firmware_version",
     "plan",
     "slot_files",
+    "variant",
     "whole",
 ]
 
@@ -68,12 +69,20 @@ def firmware_version() -> str:
     return found[1] if found else "?"
 
 
-def slot_files(board: Board, takes: MpyFormat) -> dict[str, bytes]:
-    """Name -> bytes of each module in a slot of that board. The same for the same sources. Raises CompileError."""
+def variant(board: str, link: str) -> str:
+    """What a slot says it is for: the board's name, and how it is linked if that is not MQTT."""
+    return board if link == "mqtt" else f"{board}+{link}"
+
+
+def slot_files(board: Board, takes: MpyFormat, link: str = "mqtt", *, lines: bool = False) -> dict[str, bytes]:
+    """Name -> bytes of each module in a slot of that board. The same for the same sources. lines: tracebacks then name
+    lines, which takes a fifteenth more. Raises CompileError."""
     compiler = find_compiler(takes)
     files = {}
-    for source in own_modules(board):
-        code = compile_module(compiler, source, takes.architecture)
+    for source in own_modules(board, link):
+        if source.stem == INTERPRETED and takes.architecture:
+            continue
+        code = compile_module(compiler, source, takes.architecture, lines=lines)
         name = source.name if code is None else f"{source.stem}.mpy"
         files[name] = source.read_bytes() if code is None else code
     return files
@@ -97,11 +106,12 @@ def whole(
     table: Mapping[str, Any],
     ca: bytes | None,
     choice: bytes | None = None,
+    link: str = "mqtt",
 ) -> dict[str, bytes]:
-    """Path -> bytes of everything on the board. modules: slot_files(); table: board.json; ca: PEM, or None; choice: of
-    /slot, or None."""
+    """Path -> bytes of everything on the board. modules: slot_files() for that link; table: board.json; ca: PEM, or
+    None; choice: of /slot, or None."""
     manifest = {
-        "board": board.name,
+        "board": variant(board.name, link),
         "firmware": firmware_version(),
         "files": {name: digest(data) for name, data in sorted(modules.items())},
     }

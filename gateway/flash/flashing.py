@@ -76,14 +76,17 @@ def put(
     table: Mapping[str, Any],
     ca: bytes | None,
     progress: Progress = lambda _done, _all: None,
+    *,
+    lines: bool = False,
 ) -> Done:
-    """Make the board hold its firmware, `table` as board.json and `ca`; write only what differs.
+    """Make the board hold its firmware, `table` as board.json and `ca`; write only what differs. lines: of slot_files.
 
     Raises FlashError, CompileError. Whenever it is interrupted, calling it again ends the same.
     """
-    modules = contents.slot_files(board, facts.mpy)
+    link = str(table.get("link") or "mqtt")
+    modules = contents.slot_files(board, facts.mpy, link, lines=lines)
     choice = contents.choose_first(remote.read(contents.CHOICE))
-    wanted = contents.whole(board, modules, table, ca, choice)
+    wanted = contents.whole(board, modules, table, ca, choice, link)
     plan = contents.plan(wanted, remote.hashes(contents.SLOT, contents.OURS))
     for path in plan.remove:
         remote.remove(path)

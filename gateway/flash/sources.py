@@ -9,7 +9,7 @@ from gateway.errors import HearthgateError
 from gateway.flash import boardfile
 from gateway.flash.boardfile import Board
 
-__all__ = ["BOARDS", "FIRMWARE", "find_board", "own_modules"]
+__all__ = ["BOARDS", "FIRMWARE", "LINKS", "find_board", "own_modules"]
 
 _CHECKOUT: Final = Path(__file__).resolve().parents[2]
 _INSTALLED: Final = Path(__file__).resolve().parent / "_data"
@@ -21,6 +21,12 @@ BOARDS: Final = _ROOT / "boards"
 _KINDS: Final = ("fridge", "kettle")
 """Modules of which a board has the one that it is."""
 
+LINKS: Final = {
+    "mqtt": ("mqtt", "mqtt_packet", "mqtt_socket", "mqtt_text", "wifi"),
+    "serial": ("cobs", "serial_link", "serial_port"),
+}
+"""What board.json calls a link -> the modules that only boards with that one have."""
+
 
 def find_board(name: str) -> Board:
     """The board of that name. Raises HearthgateError, BoardFileError."""
@@ -30,9 +36,10 @@ def find_board(name: str) -> Board:
     return boardfile.load(BOARDS / name)
 
 
-def own_modules(board: Board) -> list[Path]:
-    """Every module that goes into a slot of the board: the firmware's that it needs, and its drivers."""
-    firmware = [
-        path for path in sorted(FIRMWARE.glob("*.py")) if path.stem not in _KINDS or path.stem == board.board.kind
-    ]
+def own_modules(board: Board, link: str = "mqtt") -> list[Path]:
+    """Every module that goes into a slot of the board, linked by one of LINKS: the firmware's that it needs, and its
+    drivers."""
+    others = {kind for kind in _KINDS if kind != board.board.kind}
+    others |= {name for other, names in LINKS.items() if other != link for name in names}
+    firmware = [path for path in sorted(FIRMWARE.glob("*.py")) if path.stem not in others]
     return [*firmware, *board.driver_files()]

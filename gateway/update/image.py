@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from gateway.errors import HearthgateError
 from gateway.flash import contents
 from gateway.flash.compiling import MpyFormat
-from gateway.flash.sources import find_board
+from gateway.flash.sources import LINKS, find_board
 from gateway.update.manifest import LAST
 
 __all__ = ["build"]
@@ -15,7 +16,10 @@ def build(klass: str) -> dict[str, bytes]:
 
     klass: as a board says it (`Manifest`). Raises HearthgateError: no such board here, or nothing that compiles for it.
     """
-    name, _, mpy = klass.partition(" ")
-    board = find_board(name)
-    modules = contents.slot_files(board, MpyFormat.of(int(mpy)))
-    return {**modules, LAST: contents.whole(board, modules, {}, None)[contents.MANIFEST]}
+    slot, _, mpy = klass.partition(" ")
+    name, _, link = slot.partition("+")
+    board, link = find_board(name), link or "mqtt"
+    if link not in LINKS:
+        raise HearthgateError(f"{slot!r:.80} is linked in a way that is not known here.")
+    modules = contents.slot_files(board, MpyFormat.of(int(mpy)), link)
+    return {**modules, LAST: contents.whole(board, modules, {}, None, link=link)[contents.MANIFEST]}

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
-__all__ = ["BAD", "DONE", "STAGES", "Place", "State", "may_go", "places", "stopped"]
+__all__ = ["BAD", "DONE", "STAGES", "Phase", "Place", "State", "may_go", "phase", "places", "stopped"]
 
 STAGES: Final = ("one", "few", "all")
 _FEW: Final = 3
@@ -34,6 +34,17 @@ class State(StrEnum):
 DONE: Final = frozenset({State.UPDATED, State.CURRENT})
 BAD: Final = frozenset({State.ROLLED_BACK, State.FAILED})
 _OVER: Final = DONE | BAD | {State.STOPPED}
+
+
+class Phase(StrEnum):
+    """How a rollout stands as a whole."""
+
+    NONE = "none"  # nothing was ordered
+    ASKS = "asks"  # the household has to say yes first
+    GOING = "going"
+    HALTED = "halted"  # a board did not keep it: nothing more begins
+    STOPPED = "stopped"  # a person did not want it, or not more of it
+    DONE = "done"
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +79,20 @@ def places(boards: Sequence[tuple[str, str, bool]], stage: str) -> dict[str, int
 def stopped(states: Iterable[State]) -> bool:
     """Whether nothing new begins any more."""
     return any(state in BAD for state in states)
+
+
+def phase(states: Iterable[State]) -> Phase:
+    """How boards in these states stand together."""
+    found = set(states)
+    if not found:
+        return Phase.NONE
+    if State.ASK in found:
+        return Phase.ASKS
+    if stopped(found):
+        return Phase.HALTED
+    if found - _OVER:
+        return Phase.GOING
+    return Phase.STOPPED if State.STOPPED in found else Phase.DONE
 
 
 def may_go(rollout: Mapping[str, Place]) -> list[str]:

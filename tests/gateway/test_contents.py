@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
 
 from gateway.broker.access import mqtt_password
+from gateway.errors import HearthgateError
 from gateway.flash import contents
 from gateway.flash.boardfile import list_boards
 from gateway.flash.compiling import MpyFormat
 from gateway.flash.configuring import Broker, Wifi, choose_broker, choose_wifi, table
 from gateway.flash.contents import CA, MANIFEST, Plan, choose_first, digest, plan
 from gateway.flash.remote import Facts, FlashError
-from gateway.flash.sources import BOARDS, find_board
+from gateway.flash.sources import BOARDS, LINKS, find_board
+from gateway.update import image
 
 KEY = bytes(range(32))
 WANTED = {"/a/link.mpy": b"link", "/a/main.mpy": b"main", "/board.json": b"{}", MANIFEST: b"all"}
@@ -68,6 +71,32 @@ def test_every_board_has_its_own_modules_and_no_others(board: str) -> None:
     assert {"kettle.mpy", "fridge.mpy"} & files.keys() == {f"{made.board.kind}.mpy"}
     assert contents.slot_files(made, MpyFormat(6, 3, "xtensawin")) == files
     assert all(data[:1] == b"M" for data in files.values())
+    assert sum(map(len, files.values())) < 64 << 10
+
+
+def test_a_board_on_a_cable_has_what_that_takes_and_says_so() -> None:
+    made = find_board("kettle-esp32")
+    takes = MpyFormat(6, 3, "xtensawin")
+    radio, cable = (contents.slot_files(made, takes, link) for link in ("mqtt", "serial"))
+    assert radio.keys() - cable.keys() == {f"{name}.mpy" for name in LINKS["mqtt"]}
+    assert cable.keys() - radio.keys() == {f"{name}.mpy" for name in LINKS["serial"]}
+    for link, says in (("mqtt", "kettle-esp32"), ("serial", "kettle-esp32+serial")):
+        whole = contents.whole(made, {}, {}, None, link=link)
+        assert json.loads(whole[MANIFEST])["board"] == says
+        assert (
+            image.build(f"{says} {6 | 3 << 8 | 10 << 10}").keys() - {"manifest.json"}
+            == (radio if link == "mqtt" else cable).keys()
+        )
+    with pytest.raises(HearthgateError, match="linked in a way"):
+        image.build("kettle-esp32+smoke 0")
+
+
+def test_with_line_numbers_modules_are_larger_and_the_same_ones() -> None:
+    made = find_board("kettle-esp32")
+    takes = MpyFormat(6, 3, "xtensawin")
+    small, large = (contents.slot_files(made, takes, lines=lines) for lines in (False, True))
+    assert small.keys() == large.keys()
+    assert 1.04 < sum(map(len, large.values())) / sum(map(len, small.values())) < 1.1
 
 
 def test_without_a_known_machine_native_code_stays_source() -> None:
