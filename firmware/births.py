@@ -17,9 +17,12 @@ def remember(mac, sealed):
     known = _read(mac, _NOW)
     try:
         if known is not None:
-            if known[2:] == cbor.loads(mac.open(b"birth", sealed))[2:]:
+            if known[2:] != cbor.loads(mac.open(b"birth", sealed))[2:]:
+                os.rename(_NOW, _BEFORE)
+            elif mac.old is None:
                 return
-            os.rename(_NOW, _BEFORE)
+            else:  # as it was, but under the key that stays
+                sealed = mac.seal(b"birth", cbor.dumps(known))
         with open(_NOW, "wb") as file:
             file.write(sealed)
     except OSError as error:
@@ -40,6 +43,10 @@ def _read(mac, path):
     """The items of the birth in that file; None if there is none, or it is broken or of another key."""
     try:
         with open(path, "rb") as file:
-            return cbor.loads(mac.open(b"birth", file.read()))
+            sealed = file.read()
+        try:
+            return cbor.loads(mac.open(b"birth", sealed))
+        except ValueError:
+            return None if mac.old is None else cbor.loads(mac.old.open(b"birth", sealed))
     except (OSError, ValueError, IndexError):
         return None

@@ -102,7 +102,7 @@ class Flight:
             if entry is not None:
                 boot, seq, payload = entry
                 if not payload:
-                    return self._gone(before, boot, seq)
+                    return self._note(before, boot, seq)
                 if self.first and boot == self._boot:
                     self.highest = max(self.highest, seq)
                     # The lower number is confirmed sooner.
@@ -112,9 +112,9 @@ class Flight:
                 return entry
         return None
 
-    def _gone(self, before, boot, seq):
-        """The entry by which to tell that the frames from `before` up to there are gone; None while the frame that
-        told it is on the way."""
+    def _note(self, at, boot, seq):
+        """The entry by which to tell that the frames from the position `at` up to there are gone; None while the frame
+        that told it is on the way."""
         self._told[boot] = seq
         if (boot, seq) <= self.head:
             teller = self._journal.after(self._boot, self.last - 1)
@@ -122,7 +122,7 @@ class Flight:
                 return None
         self.head = (boot, seq)
         self.last = self._sealer.seq + 1
-        return boot, seq, before[1] + 1 if before[0] == boot else 1
+        return boot, seq, at[1] + 1 if at[0] == boot else 1
 
     def acked(self, marks, now_ms, fresh):
         """Takes the (boot, seq) marks of an ack, which is not `fresh` if the broker kept it. Returns how many ms ago

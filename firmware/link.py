@@ -53,7 +53,7 @@ class Link:
         self.payload_bytes = 0
         self._clock = clock
         self._journal = journal
-        self._mac = mac
+        self.mac = mac
         self._sealer = sealer
         self._boot = sealer.boot
         self._counter = counter
@@ -71,7 +71,7 @@ class Link:
         # When the backlog begins, and until when the retained ack is awaited (0: it came).
         self._begin_ms = self._ack_by_ms = 0
         topic = "hg/1/" + device + "/"
-        self._topic = topic
+        self.topic = topic
         self._up = topic + "up"
         self._tls = broker.tls is not None
         self.client = client(
@@ -121,13 +121,13 @@ class Link:
     def say(self, state):
         """Says (once it is connected) what state the board is in from now on: the items of the message behind its
         boot."""
-        self._online = self._mac.seal(b"state", cbor.dumps([_VERSION, self._boot] + state))
+        self._online = self.mac.seal(b"state", cbor.dumps([_VERSION, self._boot] + state))
         self._told = False
         self.woken.set()
 
     async def want(self, items):
         """Says something of an update. Raises OSError where there is no connection."""
-        await self.client.publish_soon(self._topic + "want", self._mac.seal(b"want", cbor.dumps([_VERSION] + items)))
+        await self.client.publish_soon(self.topic + "want", self.mac.seal(b"want", cbor.dumps([_VERSION] + items)))
 
     def _ready(self):
         """Connected, and everybody knows who is there."""
@@ -142,10 +142,10 @@ class Link:
         self._ack_by_ms = now + _ACK_WAIT_MS
         self._flight.retries = 0
         self._flight.rewind(now, self._begin_ms)
-        await client.subscribe((self._topic + "ack", self._topic + "cmd", self._topic + "update"))
-        await client.publish(self._topic + "birth", self._birth, retain=True)
+        await client.subscribe((self.topic + "ack", self.topic + "cmd", self.topic + "update"))
+        await client.publish(self.topic + "birth", self._birth, retain=True)
         self._told = True
-        await client.publish(self._topic + "state", self._online, retain=True)
+        await client.publish(self.topic + "state", self._online, retain=True)
         self.crash = True
         self._greeted = this
         self._introduced = 0
@@ -156,7 +156,7 @@ class Link:
         while self._ready():
             if not self._told:
                 self._told = True
-                await self.client.publish_soon(self._topic + "state", self._online, True)
+                await self.client.publish_soon(self.topic + "state", self._online, True)
             if self.crash:
                 self.crash = False
                 try:
@@ -167,7 +167,7 @@ class Link:
                 except (OSError, MemoryError):
                     pass  # there is no report; where memory is short, the next connection tries again
                 else:
-                    await say(self.client, self._topic, self._mac)
+                    await say(self.client, self.topic, self.mac)
             now = self._clock.real_ms()
             entry = self._flight.next(now) if now >= self._ack_by_ms else None
             if entry is None:
@@ -183,17 +183,25 @@ class Link:
                     from births import sealed_birth
 
                     del sys.modules["births"]
-                    birth = sealed_birth(self._mac, entry[0])
+                    birth = sealed_birth(self.mac, entry[0])
                 except MemoryError:
                     # The next connection tries again; the gateway keeps the frames meanwhile.
                     birth = None
                 if birth is not None:
-                    await self.client.publish_soon(self._topic + "birth", birth)
+                    await self.client.publish_soon(self.topic + "birth", birth)
             if self._flight.first:
                 self.payload_bytes += len(entry[2])
             else:
                 self.retransmits += 1
-            await self.client.publish_soon(self._up, entry[2])
+            payload = entry[2]
+            if self.mac.old is not None and entry[0] != self._boot:
+                try:
+                    from rekey import seal
+
+                    payload = seal(self.mac, payload)
+                except MemoryError:
+                    pass  # as it is, it opens nothing, and is sent again
+            await self.client.publish_soon(self._up, payload)
             beat()
 
     def _on_message(self, topic, payload, retained, dup):
@@ -204,7 +212,7 @@ class Link:
             why = "retained" if retained else self._on_command(payload)
         elif what == "update" and self.update is not None:
             try:
-                why = "retained" if retained else self.update(self._mac.open(b"update", payload))
+                why = "retained" if retained else self.update(self.mac.open(b"update", payload))
             except (ValueError, IndexError):
                 why = "unverified"
             except MemoryError:
@@ -218,7 +226,7 @@ class Link:
     def _open(self, role, payload):
         """The array in a message that verifies, or None."""
         try:
-            message = cbor.loads(self._mac.open(role, payload))
+            message = cbor.loads(self.mac.open(role, payload))
         except (ValueError, IndexError):
             return None
         return message if isinstance(message, list) and message and message[0] == _VERSION else None
@@ -245,6 +253,13 @@ class Link:
         flight.wait_s = message[2]
         self._ack_by_ms = 0
         age_ms = flight.acked(marks, self._clock.real_ms(), not retained)
+        if self.mac.old is not None:
+            try:
+                from rekey import settle
+
+                settle(self.mac, self._journal, boot)
+            except MemoryError:
+                pass  # the next ack tries again
         if not retained:
             if age_ms is not None and age_ms <= late_ms:
                 self._clock.set_time_s(message[1], "gateway")

@@ -15,21 +15,24 @@ OVERHEAD = 17
 
 
 class Mac0:
-    """Seals and opens messages under one key (16 to 64 bytes)."""
+    """Seals and opens messages under one key (16 to 64 bytes). `old`: the Mac0 of the key before, while something on
+    flash is sealed with that (rekey.py); `inner` and `outer` are its padded key, as HMAC takes it."""
+
+    old: "Mac0 | None" = None
 
     def __init__(self, key):
         if not 16 <= len(key) <= 64:
             raise ValueError("key: 16 to 64 bytes, not %d" % len(key))
         padded = bytes(key) + bytes(64 - len(key))
-        self._inner = bytes(b ^ 0x36 for b in padded)
-        self._outer = bytes(b ^ 0x5C for b in padded)
+        self.inner = bytes(b ^ 0x36 for b in padded)
+        self.outer = bytes(b ^ 0x5C for b in padded)
 
     def tag(self, role, payload):
         """The first 8 bytes of the HMAC-SHA-256 of RFC 9052's MAC_structure."""
-        h = hashlib.sha256(self._inner)
+        h = hashlib.sha256(self.inner)
         h.update(b"\x84\x64MAC0\x43" + PROTECTED + head(0x40, len(role)) + role + head(0x40, len(payload)))
         h.update(payload)
-        outer = hashlib.sha256(self._outer)
+        outer = hashlib.sha256(self.outer)
         outer.update(h.digest())
         return outer.digest()[:8]
 

@@ -160,7 +160,7 @@ class Client:
         from mqtt_text import connect
 
         del sys.modules["mqtt_text"]
-        hello = connect(self._id, self._user, self._keepalive_s, self.will, self._clean)
+        hello = connect(self._id, self._user, self._keepalive_s, self.will, self._clean, self._failures)
         await self._socket.open(self._failures, hello)
         mqtt_packet.parse_connack(await self._socket.read(), self._socket.body)
 

@@ -16,8 +16,9 @@ _REFUSALS = {
 }
 
 
-def connect(client_id, user, keepalive_s, will, clean):
-    """CONNECT [3.1]. user: (name or None, password or None); will: None or (topic, payload), retained."""
+def connect(client_id, user, keepalive_s, will, clean, failures):
+    """CONNECT [3.1]. user: (name or None, password or None, or passwords to try in turn, by the failures so far);
+    will: None or (topic, payload), retained."""
     flags = 0x02 if clean else 0
     parts = [text(client_id)]
     if will:
@@ -26,9 +27,12 @@ def connect(client_id, user, keepalive_s, will, clean):
     if user[0] is not None:
         flags |= 0x80
         parts.append(text(user[0]))
-        if user[1] is not None:
+        password = user[1]
+        if isinstance(password, list):
+            password = password[failures % len(password)]
+        if password is not None:
             flags |= 0x40
-            parts.append(text(user[1]))
+            parts.append(text(password))
     fixed = b"\x00\x04MQTT\x04" + bytes((flags, keepalive_s >> 8, keepalive_s & 0xFF))
     return packet(0x10, fixed + b"".join(parts))
 

@@ -1,4 +1,7 @@
-"""Makes a board from its configuration. Needed once: main.py drops this module from memory when it is done."""
+"""Makes a board from its configuration. Needed once: main.py drops this module from memory when it is done.
+
+Its functions are called what something else in the firmware is called: names stay in memory when modules go.
+"""
 
 import gc
 import os
@@ -21,7 +24,7 @@ _LOADED_LATER = ("health", "upkeep", "thinning", "crash", "update", "manifest", 
 # kind -> class, in the module of that name. Only the one that is asked for is loaded.
 _KINDS = {"fridge": "Fridge", "kettle": "Kettle"}
 # Where frames are on flash. Never the name of a module: an import would find the folder first.
-_FOLDER = "frames"
+_FOLDER = const("frames")
 # Nobody makes a second one of these: what only makes them leaves the memory too, 3 KB with 64-bit words.
 _MADE_ONCE = (
     "appliance.Appliance",
@@ -72,7 +75,7 @@ def make():
 
 
 def _make():
-    config = _read_config()
+    config = _read()
     if config is None:
         return None
     if config.kind not in _KINDS:
@@ -80,10 +83,18 @@ def _make():
         return None
     # From here on a driver that hangs is a reset, as a task that hangs is one later.
     watchdog = port.watchdog()
-    clock = _make_clock(config.sim or {})
-    segments = _open_segments(config.flash_bytes)
-    boot = _next_boot(0 if segments is None else segments.boot)
+    clock = _clock(config.sim or {})
+    segments = _segments(config.flash_bytes)
+    boot = _boot(0 if segments is None else segments.boot)
     mac = Mac0(config.key)
+    try:
+        os.stat("key")
+        from rekey import load
+
+        del sys.modules["rekey"]
+        mac = load(config)
+    except OSError:
+        pass  # the key that it was flashed with
     waiting = journal.Journal(boot.value, segments, config.journal_bytes, config.durable)
     series = sum(1 for channel in config.channels if channel.kind != _EVENT)
     board = Board(config.kind, clock, port.reset, boot, waiting, Sealer(mac, waiting, boot.value, series))
@@ -123,7 +134,7 @@ def _make():
     return board
 
 
-def _read_config():
+def _read():
     """The configuration; its reader is not kept in memory."""
     import config
 
@@ -137,7 +148,7 @@ def _read_config():
         gc.collect()
 
 
-def _make_clock(sim):
+def _clock(sim):
     clock = Clock(sim.get("speed", 1), sim.get("epoch_ms"))
     now_s = port.system_time_s()
     if clock.time_s() is None and now_s is not None:
@@ -145,7 +156,7 @@ def _make_clock(sim):
     return clock
 
 
-def _open_segments(flash_bytes):
+def _segments(flash_bytes):
     """What earlier lives left on flash, with room for more; None if the board may not use flash for frames."""
     if not flash_bytes:
         return None
@@ -158,10 +169,10 @@ def _open_segments(flash_bytes):
     return found
 
 
-def _next_boot(found):
-    """The counter of boots, one beyond every boot before: `found` is the highest among the frames on flash."""
+def _boot(highest):
+    """The counter of boots, one beyond every boot before: `highest` is that of the frames on flash."""
     boot = journal.Counter("boot")
-    following = max(boot.value, found) + 1
+    following = max(boot.value, highest) + 1
     try:
         boot.store(following)
     except OSError as error:
@@ -198,7 +209,7 @@ def _make_link(board, config, mac):
         online,
         offline,
         journal.Counter("command"),
-        board.appliance.command,
+        board.command,
         board.boot_reused,
         client,
     )

@@ -90,7 +90,7 @@ def _thin(segments, keep):
         # Sizes tell enough, if only the very first records can be confirmed.
         if keep != _ALL or size + left <= SEGMENT_BYTES or len(segments.marks) > 1:
             left = 0
-            for entry in _rest(segments, segment, keep, count):
+            for entry in _keep(segments, segment, keep, count):
                 left += OVERHEAD + len(entry[2])
         done, gone = count
         fits = size + left <= SEGMENT_BYTES
@@ -115,13 +115,11 @@ def _thin(segments, keep):
     return False
 
 
-def _rest(segments, segment, keep, count):
-    """What stays of a segment: (boot, seq, payload, matters). Adds to `count` how many records do not stay, and how
+def _keep(segments, at, keep, count):
+    """What stays of segment `at`: (boot, seq, payload, matters). Adds to `count` how many records do not stay, and how
     many frames go that were not confirmed."""
     last = None  # the frame that went last, if nothing of its boot came behind it yet
-    for _, _, boot, seq, matters, payload in segments.read(
-        segment, segments.base if segment == segments.first else 0, segment
-    ):
+    for _, _, boot, seq, matters, payload in segments.read(at, segments.base if at == segments.first else 0, at):
         count[0] += 1
         if last is not None and last[0] != boot:
             count[0] -= 1
@@ -136,7 +134,7 @@ def _rest(segments, segment, keep, count):
                 if keep != _FORGET:
                     last = (boot, seq, b"", 1)
     if last is not None:
-        records = segments.read(segment + 1, 0, segments.last)
+        records = segments.read(at + 1, 0, segments.last)
         for entry in records:
             records.close()
             if entry[2] == last[0]:
@@ -153,7 +151,7 @@ def _fold(segments, first, items, keep, highest):
     size = 0
     with open(path + ".new", "wb") as file:
         for segment in items:
-            records = _rest(segments, segment, keep, [0, 0])
+            records = _keep(segments, segment, keep, [0, 0])
             for boot, seq, payload, matters in records:
                 if (boot, seq) > highest:
                     if size and size + OVERHEAD + len(payload) > SEGMENT_BYTES:

@@ -309,6 +309,6 @@ def test_the_last_events_of_boots_that_give_way():
 
     def scenario(board):
         board.start()
-        board.events(30)
+        board.events(12)
 
-    each_cut(scenario, prepare, oldest, limit_bytes=16384, stride=293)
+    each_cut(scenario, prepare, oldest, limit_bytes=16384, stride=397)
