@@ -76,7 +76,7 @@ class Broker(_Section):
 class Update(_Section):
     """Firmware that goes to the boards over the air."""
 
-    ask: bool = Field(default=False, description="nothing begins before somebody says yes: `hearthgate update yes`")
+    ask: bool = Field(default=False, description="begin only after a yes: in the console, or `hearthgate update yes`")
 
 
 class Console(_Section):

@@ -73,11 +73,13 @@ class Updating:
     """`takes` takes boards' words in, `heard` and `changed` bring news, `run` answers and asks.
 
     `hurry` lets the gateway commit soon: a board on trial waits for the ack of a frame. `build` makes what a slot is to
-    hold, from a class of boards (Manifest): (firmware's version, name -> bytes); it may take seconds.
+    hold, from a class of boards (Manifest): (firmware's version, name -> bytes); it may take seconds. `version` is that
+    of the firmware that came with this gateway.
     """
 
     def __init__(self, db: Database, store: StoreThread, source: Source, hurry: Callable[[], object]) -> None:
         self.build: Callable[[str], tuple[str, dict[str, bytes]]] = _build
+        self.version: Callable[[], str] = _version
         self._db = db
         self._store = store
         self._source = source
@@ -115,6 +117,22 @@ class Updating:
         self._talks.clear()
         self._images.clear()
         self._news.set()
+
+    async def offers(self) -> str:
+        """The version of the firmware that boards would be given now."""
+        return await asyncio.to_thread(self.version)
+
+    async def agree(self) -> int:
+        """The household says yes. How many boards waited for that."""
+        return await self._decide(updates.allow)
+
+    async def decline(self) -> int:
+        """The household says no. How many boards waited for a yes."""
+        return await self._decide(updates.decline)
+
+    async def stop(self) -> int:
+        """Begin nothing more. How many boards are left as they are."""
+        return await self._decide(updates.stop)
 
     async def run(self) -> None:
         """Answer and ask for ever."""
@@ -238,6 +256,11 @@ class Updating:
         self._images[klass] = image
         return image
 
+    async def _decide(self, decide: Callable[[Database, int], int]) -> int:
+        count = await self._store(decide, self._db, time.time_ns() // 1_000_000)
+        self.changed()
+        return count
+
     async def _note(
         self,
         device: str,
@@ -264,7 +287,12 @@ class Updating:
 
 
 def _build(klass: str) -> tuple[str, dict[str, bytes]]:
-    from gateway.flash.contents import firmware_version  # noqa: PLC0415 - what makes images is loaded only for one
-    from gateway.update.image import build  # noqa: PLC0415
+    from gateway.update.image import build  # noqa: PLC0415 - what makes images is loaded only for one
 
-    return firmware_version(), build(klass)
+    return _version(), build(klass)
+
+
+def _version() -> str:
+    from gateway.flash.contents import firmware_version  # noqa: PLC0415 - the same
+
+    return firmware_version()

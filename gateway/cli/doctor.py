@@ -26,9 +26,11 @@ from gateway.app.gateway import make_sink
 from gateway.app.settings import Settings, SettingsError
 from gateway.cli.opened import opened_at
 from gateway.errors import HearthgateError
-from gateway.store import crashes, devices
+from gateway.store import crashes, devices, updates
 from gateway.store.database import Database, StoreError
 from gateway.store.retention import used_bytes
+from gateway.update import rollout
+from gateway.update.rollout import BAD, Phase
 
 _FREE_WANTED = 500 * 1024 * 1024
 _NEARLY_FULL = 0.9
@@ -139,6 +141,7 @@ def _database(settings: Settings) -> Iterator[Finding]:
             yield _ceiling(used_bytes(db), settings.store.max_mb, counters.get("frames_expired", 0))
         yield from _missing(db)
         yield from _crashes(db)
+        yield from _update(db)
         for reason, n, topic, detail in db.connection.execute(
             "SELECT reason, sum(times), topic, detail FROM dead_letter GROUP BY reason ORDER BY 2 DESC LIMIT 10"
         ):
@@ -146,7 +149,7 @@ def _database(settings: Settings) -> Iterator[Finding]:
         (enrolled,) = db.connection.execute("SELECT count(*) FROM device WHERE revoked_ms IS NULL").fetchone()
         if enrolled == 0:
             yield Finding(
-                Verdict.HINT, "no device is enrolled", "hearthgate devices add DEVICE --name NAME --write-key FILE"
+                Verdict.HINT, "no device is enrolled", "`hearthgate flash` puts the firmware on a board and enrols it"
             )
     for aside in sorted(path.parent.glob(f"{glob.escape(path.name)}.damaged-*")):
         if not aside.name.endswith(("-wal", "-shm")):
@@ -198,6 +201,23 @@ def _crashes(db: Database) -> Iterator[Finding]:
                 )
 
 
+def _update(db: Database) -> Iterator[Finding]:
+    rows = updates.rows(db).values()
+    if rollout.phase(row.state for row in rows) is Phase.ASKS:
+        yield Finding(
+            Verdict.HINT,
+            f"an update of {len(rows)} board(s) waits for the household's yes",
+            "say it on the console's home page or by `hearthgate update yes`; `hearthgate update no` refuses it",
+        )
+    for row in rows:
+        if row.state in BAD:
+            yield Finding(
+                Verdict.HINT,
+                f"{row.name} ({row.device}) did not keep its update ({row.state}): {row.detail}",
+                "`hearthgate update status` shows every board; `hearthgate update` begins anew",
+            )
+
+
 async def _broker(settings: Settings) -> Finding:
     broker = settings.broker
     where = f"{broker.host}:{broker.port}"
@@ -218,7 +238,8 @@ async def _broker(settings: Settings) -> Finding:
         return Finding(
             Verdict.BAD,
             f"broker {where} cannot be used: {why or 'no answer'}",
-            "start it (sudo systemctl start mosquitto), or correct [broker] host, port, user and password_file",
+            f"start it (sudo systemctl start {'hearthgate-broker' if broker.folder else 'mosquitto'}), or correct "
+            "[broker] host, port, user and password_file",
         )
 
 

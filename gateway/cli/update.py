@@ -3,6 +3,7 @@
 import sys
 import time
 from collections.abc import Iterable, Mapping
+from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import typer
@@ -18,11 +19,18 @@ from gateway.store import devices, updates
 from gateway.store.database import Database, StoreError
 from gateway.store.updates import Row
 from gateway.update import rollout
-from gateway.update.rollout import BAD, DONE, STAGES, State
+from gateway.update.rollout import BAD, DONE, STAGES, Phase, State
 
-app = typer.Typer(help="Update the boards' firmware over the air, or say how far that is.", invoke_without_command=True)
+app = typer.Typer(
+    help="Update the boards to the firmware that came with this gateway, over the air, or say how far that is. With "
+    "ask = true under \\[update] in the settings nothing begins before the household says yes: on the console's home "
+    "page, or by `hearthgate update yes`.",
+    invoke_without_command=True,
+)
 
 _POLL_S = 1.0
+_START_S = 5.0
+_HOW_TO_AGREE = "on the console's home page, or by `hearthgate update yes`; `hearthgate update no` refuses it"
 
 
 @app.callback()
@@ -55,7 +63,7 @@ def update(
             updates.order(db, stages, _now_ms(), ask=settings.update.ask)
         asked = any(row.state is State.ASK for row in updates.rows(db).values())
     if asked and not _agreed(settings):
-        console.print("It waits for a yes: `hearthgate update yes`.", markup=False)
+        console.print(f"It waits for a yes: {_HOW_TO_AGREE}.", markup=False)
         return
     _watch(settings, console, wait)
 
@@ -69,16 +77,28 @@ def status(context: typer.Context) -> None:
     if not rows:
         typer.echo("No update was ordered: `hearthgate update` does that.")
         return
-    Console(highlight=False).print(_table(rows.values()))
+    console = Console(highlight=False)
+    console.print(_table(rows.values()))
+    if rollout.phase(row.state for row in rows.values()) is Phase.ASKS:
+        console.print(f"Nothing begins before the household says yes: {_HOW_TO_AGREE}.", markup=False)
 
 
 @app.command()
 def yes(context: typer.Context) -> None:
-    """Say yes to the update that waits for it ([update] ask = true)."""
+    """Say yes to the update that waits for it, as on the console's home page."""
     settings = settings_module.load(context.obj)
     with opened_at(settings.store.path) as db:
         allowed = updates.allow(db, _now_ms())
     typer.echo(f"{allowed} board(s) may be updated." if allowed else "Nothing waits for a yes.")
+
+
+@app.command()
+def no(context: typer.Context) -> None:
+    """Say no to the update that waits for a yes. `hearthgate update` asks again."""
+    settings = settings_module.load(context.obj)
+    with opened_at(settings.store.path) as db:
+        count = updates.decline(db, _now_ms())
+    typer.echo(f"{count} board(s) stay as they are." if count else "Nothing waits for a yes.")
 
 
 @app.command()
@@ -117,7 +137,7 @@ def _agreed(settings: Settings) -> bool:
 
 def _watch(settings: Settings, console: Console, limit_s: float) -> None:
     """Show how far it is until it is over. Raises StoreError if a board did not keep its update."""
-    if not socket_path(settings.store.path).exists():
+    if not _appears(socket_path(settings.store.path)):
         console.print(
             f"No gateway runs on {settings.store.path}: it is the gateway that updates boards. `hearthgate run` goes "
             "on with what was ordered.",
@@ -147,12 +167,21 @@ def _watch(settings: Settings, console: Console, limit_s: float) -> None:
     _conclude(console, rows)
 
 
+def _appears(path: Path) -> bool:
+    """Whether the gateway's socket is there, or comes: one that was started just now takes a moment."""
+    until = time.monotonic() + _START_S
+    while not path.exists():
+        if time.monotonic() >= until:
+            return False
+        time.sleep(0.1)
+    return True
+
+
 def _show(progress: Progress, bars: dict[str, TaskID], rows: Iterable[Row]) -> None:
     for row in rows:
         if row.device not in bars:
             bars[row.device] = progress.add_task(row.name, total=None, state="")
-        state = f"{row.state}: {row.detail}" if row.detail else str(row.state)
-        progress.update(bars[row.device], completed=row.done, total=row.size or None, state=state)
+        progress.update(bars[row.device], completed=row.done, total=row.size or None, state=_said(row))
 
 
 def _conclude(console: Console, rows: Mapping[str, Row]) -> None:
@@ -172,11 +201,16 @@ def _conclude(console: Console, rows: Mapping[str, Row]) -> None:
 def _table(rows: Iterable[Row]) -> Table:
     table = Table("board", "device", "stage", "state", "has", "since", box=None, pad_edge=False)
     for row in rows:
-        state = f"{row.state}: {row.detail}" if row.detail else str(row.state)
         has = f"{row.done / 1024:.0f} of {row.size / 1024:.0f} KiB" if row.size else ""
         since = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(row.changed_ms / 1000))
-        table.add_row(row.name, row.device, STAGES[row.stage], state, has, since)
+        table.add_row(row.name, row.device, STAGES[row.stage], _said(row), has, since)
     return table
+
+
+def _said(row: Row) -> str:
+    if row.state is State.ASK:
+        return "waits for a yes"
+    return f"{row.state}: {row.detail}" if row.detail else str(row.state)
 
 
 def _now_ms() -> int:

@@ -11,7 +11,20 @@ from gateway.store import devices
 from gateway.store.database import Database, StoreError
 from gateway.update.rollout import BAD, DONE, Place, State
 
-__all__ = ["Image", "Row", "allow", "find_image", "keep_image", "note", "open_rows", "order", "rows", "stop"]
+__all__ = [
+    "Image",
+    "Row",
+    "allow",
+    "decline",
+    "find_image",
+    "firmware",
+    "keep_image",
+    "note",
+    "open_rows",
+    "order",
+    "rows",
+    "stop",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +127,16 @@ def allow(db: Database, now_ms: int) -> int:
     return done.rowcount
 
 
+def decline(db: Database, now_ms: int) -> int:
+    """The household says no. How many boards waited for a yes: nothing happens to them."""
+    with db.transaction() as sql:
+        done = sql.execute(
+            "UPDATE update_device SET state = ?, detail = ?, changed_ms = ? WHERE state = ?",
+            (State.STOPPED, "the household said no", now_ms, State.ASK),
+        )
+    return done.rowcount
+
+
 def stop(db: Database, now_ms: int) -> int:
     """Begin nothing more. A board that was started on trial goes on: it decides itself. How many were stopped."""
     with db.transaction() as sql:
@@ -133,6 +156,12 @@ def find_image(db: Database, klass: str) -> Image | None:
         return None
     sequence, klass, firmware, files = row
     return Image(sequence, klass, firmware, tuple((name, data) for name, data in cbor2.loads(files)))
+
+
+def firmware(db: Database) -> str | None:
+    """The version of this order's newest image; None if none was made yet."""
+    row = db.connection.execute("SELECT firmware FROM update_image ORDER BY sequence DESC LIMIT 1").fetchone()
+    return None if row is None else str(row[0])
 
 
 def keep_image(db: Database, klass: str, firmware: str, files: Mapping[str, bytes], now_ms: int) -> Image:

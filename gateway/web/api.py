@@ -12,7 +12,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, Response
 
 from gateway.forward.cloudevent import timestamp
-from gateway.web import api_grants, api_ledger, series
+from gateway.web import api_grants, api_ledger, api_update, series
 from gateway.web.live import Live
 from gateway.web.shapes import DeviceOut, ReadingOut, ReadingsOut, SinkOut, StatusOut, device_out
 
@@ -26,6 +26,7 @@ def router(live: Live) -> APIRouter:
     _add_readings(api, live)
     api_grants.add(api, live)
     api_ledger.add(api, live)
+    api_update.add(api, live)
 
     # Else NiceGUI would answer with a page, which takes a hundred times as long and stays in memory for a minute.
     @api.api_route("/{path:path}", methods=list(_METHODS), include_in_schema=False)

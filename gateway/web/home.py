@@ -1,4 +1,4 @@
-"""The home page: every device with its newest values, a chart, and what was stored so far."""
+"""The home page: an update if there is one, every device with its newest values, a chart, and what was stored."""
 
 from functools import partial
 
@@ -9,6 +9,7 @@ from gateway.web.chart import ChartPanel
 from gateway.web.layout import REFRESH_S, Headline, page
 from gateway.web.live import Live
 from gateway.web.parts import Box, Text, fill_list
+from gateway.web.update_card import UpdateCard
 from gateway.web.views import DeviceView, HomeView
 
 _OLD_MS = 120_000
@@ -18,6 +19,7 @@ async def build(live: Live) -> None:
     """Build the page for one browser tab."""
     with page(live, "/", "Home") as navigation:
         headline = Headline()
+        update = UpdateCard(live)
         cards = Box("div", "cards")
         with Box("div") as below:
             chart = ChartPanel(live)
@@ -28,6 +30,7 @@ async def build(live: Live) -> None:
         home = await live.home()
         shared = len((await live.sharing()).active)
         _say(headline, live, home, shared)
+        update.update(await live.update())
         shelf.update(live, home)
         below.set_visibility(bool(home.devices))
         if home.devices:
@@ -35,6 +38,7 @@ async def build(live: Live) -> None:
         counters.say(count_line(home.counters))
         await navigation.update()
 
+    update.after = refresh
     await refresh()
     ui.timer(REFRESH_S, refresh)
 
@@ -93,8 +97,8 @@ class _Shelf:
                 self._cards = {d.id: _Card(d, self._chart) for d in home.devices}
                 if not home.devices:
                     with Box("div", "card empty"):
-                        Text("p", "An appliance is enrolled on this machine, with its own key:")
-                        Text("p", "hearthgate devices add")
+                        Text("p", "An appliance's board is plugged into this machine once, and gets its own key:")
+                        Text("p", "hearthgate flash")
         for device in home.devices:
             self._cards[device.id].update(live, device)
 

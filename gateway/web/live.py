@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import islice
 from typing import Any, Generic, TypeVar
 from zoneinfo import ZoneInfo
@@ -16,10 +16,11 @@ from gateway.consent.local_use import Mode
 from gateway.consent.people import Person
 from gateway.forward.preview import Look, Preview
 from gateway.store.frames import Committed
-from gateway.web import consent_view, left_view, series, trouble
+from gateway.web import consent_view, left_view, series, trouble, update_view
 from gateway.web.consent_view import SharingView, Story
 from gateway.web.left_view import LeftPage, RecordView, Which
 from gateway.web.trouble import ProblemsView
+from gateway.web.update_view import UpdateView
 from gateway.web.views import DeviceBook, HomeView
 
 T = TypeVar("T")
@@ -33,6 +34,7 @@ _ROWS_A_STEP = 500
 @dataclass(slots=True)
 class _Look(Generic[T]):
     read: Callable[[], T]
+    without_news_s: float = _WITHOUT_NEWS_S
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
     view: T | None = None
     news: int = -1
@@ -59,6 +61,8 @@ class Live:
         )
         self._problems: _Look[ProblemsView] = _Look(lambda: trouble.problems(gateway.db))
         self._record: _Look[RecordView] = _Look(lambda: left_view.record(gateway.db))
+        # It moves without a commit.
+        self._update: _Look[UpdateView] = _Look(lambda: update_view.read(gateway.db), _WITH_NEWS_S)
         gateway.on_commit(self._committed)
 
     @property
@@ -82,6 +86,13 @@ class Live:
     async def problems(self) -> ProblemsView:
         """What could not be used."""
         return await self._look(self._problems)
+
+    async def update(self) -> UpdateView:
+        """The last update that was ordered, with the version that boards would get now where none was made yet."""
+        view = await self._look(self._update)
+        if view.firmware is None and view.boards:
+            return replace(view, firmware=await self.gateway.updating.offers())
+        return view
 
     async def last_hours(self, device_id: int, channel: str, hours: float) -> series.Series:
         """The readings of a channel."""
@@ -130,6 +141,18 @@ class Live:
         await self.gateway.store(local_use.set_mode, self.gateway.db, device, category, mode, self.now_ms)
         await self.gateway.consent_changed()
         self._changed()
+
+    async def agree_to_update(self) -> int:
+        """Say yes to the update that waits for it. How many boards waited."""
+        return self._seen(await self.gateway.updating.agree())
+
+    async def decline_update(self) -> int:
+        """Say no to it. How many boards waited."""
+        return self._seen(await self.gateway.updating.decline())
+
+    async def stop_update(self) -> int:
+        """Begin nothing more. How many boards are left as they are."""
+        return self._seen(await self.gateway.updating.stop())
 
     async def preview(self, grant: Grant) -> Preview:
         """What a grant would have sent of the last day. In steps: others wait for the store's thread too."""
@@ -196,13 +219,13 @@ class Live:
     def _committed(self, _: Committed) -> None:
         self._news += 1
 
-    def _seen(self, grant: Grant) -> Grant:
+    def _seen(self, done: T) -> T:
         self._changed()
-        return grant
+        return done
 
     def _changed(self) -> None:
         self._news += 1
-        looks: tuple[_Look[Any], ...] = (self._home, self._sharing, self._problems, self._record)
+        looks: tuple[_Look[Any], ...] = (self._home, self._sharing, self._problems, self._record, self._update)
         for look in looks:
             look.view = None
 
@@ -210,7 +233,7 @@ class Live:
         self.gateway.ingest.looked()
         async with look.lock:
             age_s = time.monotonic() - look.at_s
-            fresh_s = _WITH_NEWS_S if look.news != self._news else _WITHOUT_NEWS_S
+            fresh_s = _WITH_NEWS_S if look.news != self._news else look.without_news_s
             if look.view is None or age_s >= fresh_s:
                 news = self._news
                 view = await self.gateway.store(look.read)

@@ -122,6 +122,10 @@ def _counts(counters: dict[str, int], dropped: int) -> list[str]:
     """What is counted because nothing may be dropped in silence; only what is not zero."""
     lines = (
         (counters.get("frames_duplicate", 0), "came a second time and {was} not kept again"),
+        (
+            sum(counters.get(what, 0) for what in ("births_repeated", "states_outdated", "crashes_repeated")),
+            "told again what an appliance had said of itself, and changed nothing",
+        ),
         (counters.get("frames_deferred", 0), "{was} put off: too many gaps were open; the appliance keeps {them}"),
         (counters.get("frames_missing", 0), "{was} lost on an appliance before it could send {them}"),
         (counters.get("frames_expired", 0), "{was} removed to make room for newer ones"),

@@ -240,6 +240,7 @@ def test_api_is_described_and_answers(household: Any) -> None:
     status, described = ask(household, "GET", "/api/openapi.json")
     assert status == 200
     paths = {"devices", "readings", "status", "people", "notices", "ledger", "ledger/head", "ledger/verify", "grants"}
+    paths |= {f"update{what}" for what in ("", "/yes", "/no", "/stop")}
     paths |= {
         f"grants/{{grant_id}}{what}" for what in ("", "/pause", "/resume", "/preview", "/receipt", "/receipt.cose")
     }

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.update.rollout import AT_ONCE, BAD, DONE, Place, State, may_go, places, stopped
+from gateway.update.rollout import AT_ONCE, BAD, DONE, Phase, Place, State, may_go, phase, places, stopped
 
 BOARDS = [(f"{n:012x}", "fridge", n != 0) for n in range(10)] + [(f"{n:012x}", "kettle", True) for n in range(20, 22)]
 
@@ -58,6 +59,24 @@ def test_after_a_rollback_nothing_begins_and_what_was_started_may_end() -> None:
 
 def test_nobody_goes_before_the_household_says_yes() -> None:
     assert may_go(rollout(State.ASK, State.ASK)) == []
+
+
+@pytest.mark.parametrize(
+    ("states", "together"),
+    [
+        ([], Phase.NONE),
+        ([State.ASK, State.ASK], Phase.ASKS),
+        ([State.WAIT, State.UPDATED], Phase.GOING),
+        ([State.TRIAL, State.STOPPED], Phase.GOING),
+        ([State.HELD], Phase.GOING),
+        ([State.UPDATED, State.ROLLED_BACK, State.WAIT], Phase.HALTED),
+        ([State.TRIAL, State.FAILED], Phase.HALTED),
+        ([State.UPDATED, State.STOPPED], Phase.STOPPED),
+        ([State.UPDATED, State.CURRENT], Phase.DONE),
+    ],
+)
+def test_a_rollout_stands_as_its_boards_do(states: list[State], together: Phase) -> None:
+    assert phase(states) is together
 
 
 @given(st.lists(st.tuples(st.integers(0, 2), st.sampled_from(State)), max_size=12))

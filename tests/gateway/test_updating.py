@@ -218,10 +218,28 @@ def test_a_household_that_wants_to_be_asked_is_asked(tmp_path: Path) -> None:
         await desk.order({FIRST: 0}, ask=True)
         await desk.quiet()
         assert desk.heard() == []
-        assert await desk.store(updates.allow, desk.db, NOW_MS) == 1
-        desk.updating.changed()
+        assert await desk.updating.agree() == 1
         await desk.quiet()
         assert desk.heard() == [(FIRST, [1, 0])]
+        assert await desk.updating.agree() == await desk.updating.decline() == 0
+
+    play(tmp_path, scene)
+
+
+def test_a_household_that_says_no_or_stop_is_left_alone(tmp_path: Path) -> None:
+    async def scene(desk: Desk) -> None:
+        await desk.order({FIRST: 0}, ask=True)
+        assert await desk.updating.decline() == 1
+        await desk.quiet()
+        assert desk.heard() == []
+        await desk.order({FIRST: 0, SECOND: 1})
+        await desk.has(FIRST)
+        sequence = (await desk.rows())[FIRST].sequence
+        desk.heard()
+        assert await desk.updating.stop() == 2
+        await desk.says(FIRST, 1, sequence, 0, 0)
+        assert desk.heard() == []
+        assert {row.state for row in (await desk.rows()).values()} == {State.STOPPED}
 
     play(tmp_path, scene)
 

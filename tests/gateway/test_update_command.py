@@ -1,0 +1,76 @@
+"""`hearthgate update`, run as a person runs it, where the household wants to be asked first."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from gateway.store import updates
+from gateway.store.database import Database
+from gateway.update.rollout import State
+from tests.gateway import commands
+from tests.gateway.commands import Done
+
+
+def run(folder: Path, *arguments: str) -> Done:
+    return commands.run(folder, *arguments, HEARTHGATE_UPDATE__ASK="true")
+
+
+def states(folder: Path) -> list[State]:
+    db = Database(folder / "hearthgate.sqlite")
+    try:
+        return [row.state for row in updates.rows(db).values()]
+    finally:
+        db.close()
+
+
+@pytest.fixture
+def house(tmp_path: Path, household: Any) -> Path:
+    """A household with two boards that have said what they are."""
+    for board in (household.board(), household.board("a0b1c2d3e4f6")):
+        household.receive(board.birth())
+    household.db.close()
+    return tmp_path
+
+
+def test_it_waits_for_a_yes_and_says_where_to_say_it(house: Path) -> None:
+    asked = run(house, "update")
+    assert (asked.returncode, states(house)) == (0, [State.ASK] * 2)
+    assert "It waits for a yes: on the console's home page, or by `hearthgate update yes`" in asked.stdout
+    status = run(house, "update", "status").stdout
+    assert status.count("waits for a yes") == 2
+    assert "Nothing begins before the household says yes" in status
+    doctor = run(house, "doctor").stdout
+    assert "an update of 2 board(s) waits for the household's yes" in doctor
+    assert "2 board(s) may be updated." in run(house, "update", "yes").stdout
+    assert states(house) == [State.WAIT] * 2
+    assert "waits for a yes" not in run(house, "update", "status").stdout
+    assert "Nothing waits for a yes." in run(house, "update", "no").stdout
+
+
+def test_a_no_is_kept_and_shown_until_it_is_asked_anew(house: Path) -> None:
+    run(house, "update")
+    assert "2 board(s) stay as they are." in run(house, "update", "no").stdout
+    assert run(house, "update", "status").stdout.count("stopped: the household said no") == 2
+    assert "Nothing waits for a yes." in run(house, "update", "yes").stdout
+    assert "the household's yes" not in run(house, "doctor").stdout
+    run(house, "update")
+    assert states(house) == [State.ASK] * 2
+
+
+def test_the_doctor_names_a_board_that_did_not_keep_its_update(house: Path) -> None:
+    run(house, "update")
+    db = Database(house / "hearthgate.sqlite")
+    row = next(iter(updates.rows(db).values()))
+    updates.note(db, row.device, 1, State.ROLLED_BACK, detail="its starts did not last")
+    db.close()
+    said = run(house, "doctor").stdout
+    assert f"({row.device}) did not keep its update (rolled back): its starts did not last" in said
+
+
+def test_help_says_how_a_household_is_asked(house: Path) -> None:
+    said = " ".join(run(house, "update", "--help").stdout.split())
+    assert "ask = true under [update]" in said
+    assert "no Say no" in said
