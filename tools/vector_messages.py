@@ -1,4 +1,4 @@
-"""The other messages of tests/wire/vectors.json: births, states, acks and commands, with what they mean."""
+"""The other messages of tests/wire/vectors.json: births, states, crashes, acks, commands, with what they mean."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tools import onboard
 
 __all__ = ["ROLES", "MessageVector", "messages"]
 
-ROLES = {"births": "birth", "states": "state", "acks": "ack", "commands": "cmd"}
+ROLES = {"births": "birth", "states": "state", "crashes": "crash", "acks": "ack", "commands": "cmd"}
 """The role of the messages of each section."""
 
 VALUE_KINDS = ("gauge", "state", "counter", "event")
@@ -20,12 +20,13 @@ VALUE_KINDS = ("gauge", "state", "counter", "event")
 
 @dataclass(frozen=True)
 class MessageVector:
-    """One message: its section, and its items, which are also its meaning."""
+    """One message: its section, and its items, which are also its meaning; `text`: what of a crash's bytes is shown."""
 
     section: str
     name: str
     why: str
     items: list[Any]
+    text: str = ""
 
     def meaning(self) -> dict[str, Any]:
         """The items by their names in frame.cddl."""
@@ -45,6 +46,9 @@ class MessageVector:
                     "quiet": self.items[2] == 2,
                     "kept": self.items[3] if len(self.items) > 3 else [],
                 }
+            case "crashes":
+                numbers = dict(zip(("boot", "cause", "heap", "nth", "starts"), self.items[1:6], strict=True))
+                return {**numbers, "text": self.text}
             case "acks":
                 return {"time_s": self.items[1], "wait_s": self.items[2], "upto": self.items[3:]}
             case _:
@@ -52,7 +56,7 @@ class MessageVector:
 
     def payload(self) -> bytes:
         """Its bytes, by the firmware's writer where a board says it and by cbor2 where the gateway does."""
-        if self.section in ("births", "states"):
+        if self.section in ("births", "states", "crashes"):
             return bytes(onboard.load("cbor").dumps(self.items))
         return cbor2.dumps(self.items)
 
@@ -74,6 +78,7 @@ def messages() -> Iterator[MessageVector]:
         ("kept_all", "all of 64 channels", [7, 1, [highest, highest, highest, 0, 0b1111, 0b1000]]),
     ):
         yield MessageVector("states", name, why, [1, *items])
+    yield from _crashes()
     yield from _acks()
     yield from _commands()
 
@@ -105,6 +110,30 @@ def _births() -> Iterator[MessageVector]:
         ("events_only", "a device without series", [*head, "button", [["boil", "/", 1, 1, 3, "use"]]]),
     ):
         yield MessageVector("births", name, why, items)
+
+
+def _crashes() -> Iterator[MessageVector]:
+    highest, starts = 2**32 - 1, [0, 9, 2, 1, 0, 30, 1]
+    trace = 'Traceback (most recent call last):\n  File "link.py", line 7, in run\nValueError: no frame\n'
+    first, any_script = [1, 0, 0, 0, 0, 0, 0], "OSError: Kühl \u51b7"
+    long = "x" * 686 + "\nMemoryError:\n"
+    for name, why, items, text in (
+        ("crash", "a traceback", [7, 1, 30_000, 1, starts, trace.encode()], trace),
+        ("crash_again", "the newest of three: its nth says so", [9, 5, 29_000, 3, starts, trace.encode()], trace),
+        ("watchdog", "the watchdog's bite leaves no text", [8, 3, 41_000, 1, starts, b""], ""),
+        ("before_the_first_boot", "a board that never came so far", [0, 0, 0, 1, first, b"E: a"], "E: a"),
+        ("edges", "edges of every number", [highest, 255, highest, highest, [highest] * 7, b"a"], "a"),
+        ("text_longest", "as much of a traceback as a board keeps", [7, 1, 0, 1, starts, long.encode()], long),
+        ("text_any_script", "an error's own words", [7, 1, 0, 1, starts, any_script.encode()], any_script),
+        ("text_cut", "its end is kept, so its first character may be cut", [7, 1, 0, 1, starts, b"\xbchl"], "\ufffdhl"),
+        (
+            "text_hostile",
+            "what would steer a terminal is shown as U+FFFD; a tab is four blanks, CR is left out",
+            [7, 1, 0, 1, starts, b"a\x1b[2Jb\0\tc\r\nd\xff\xe2\x80\xae"],
+            "a\ufffd[2Jb\ufffd    c\nd\ufffd\ufffd",
+        ),
+    ):  # fmt: skip
+        yield MessageVector("crashes", name, why, [1, *items], text)
 
 
 def _acks() -> Iterator[MessageVector]:

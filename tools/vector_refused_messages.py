@@ -1,4 +1,4 @@
-"""The births, states and acks that a reader must refuse though their MAC is right, and envelopes that are not ours."""
+"""The births, states, crashes, acks that a reader must refuse though their MAC is right, and other envelopes."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from tools.vector_refused import BAD_FRAME, WRONG_VERSION, Refused, Row
 
 __all__ = ["refused_envelopes", "refused_messages"]
 
-BAD_BIRTH, BAD_MAC = "bad_birth", "bad_mac"
+BAD_BIRTH, BAD_CRASH, BAD_MAC = "bad_birth", "bad_crash", "bad_mac"
 
 
 def refused_messages() -> Iterator[Refused]:
     """Every payload that is not a frame and must be refused."""
-    for role, rows in (("birth", _births()), ("state", _states()), ("ack", _acks())):
+    for role, rows in (("birth", _births()), ("state", _states()), ("crash", _crashes()), ("ack", _acks())):
         for name, why, reason, data in rows:
             yield Refused(f"{role}_{name}", why, role, reason, data)
 
@@ -71,6 +71,35 @@ def _states() -> Iterator[Row]:
         ("kept_channel_64", [1, 7, 1, [0, 0, 0, 0, 16, 0]], BAD_FRAME),
     ):  # fmt: skip
         yield name, "not [1, boot, 0 to 2, a list of pairs]", reason, cbor2.dumps(item)
+
+
+def _crashes() -> Iterator[Row]:
+    good = next(m.items for m in messages() if m.name == "crash")
+    starts = good[5]
+    yield "empty", "no byte at all", BAD_CRASH, b""
+    yield "number", "no array", BAD_CRASH, b"\x01"
+    yield "byte_after", "a byte after the end", BAD_CRASH, cbor2.dumps(good) + b"\0"
+    yield "short", "no text", BAD_CRASH, cbor2.dumps(good[:-1])
+    yield "long", "an item too many", BAD_CRASH, cbor2.dumps([*good, 0])
+    for name, why, reason, index, value in (
+        ("version_2", "not our version", WRONG_VERSION, 0, 2),
+        ("version_true", "true is not 1", BAD_CRASH, 0, True),
+        ("boot_negative", "boot is out of range", BAD_CRASH, 1, -1),
+        ("boot_large", "boot is out of range", BAD_CRASH, 1, 2**32),
+        ("boot_true", "true is not 1", BAD_CRASH, 1, True),
+        ("cause_256", "cause is out of range", BAD_CRASH, 2, 256),
+        ("cause_text", "cause is not a number", BAD_CRASH, 2, "watchdog"),
+        ("heap_negative", "heap is out of range", BAD_CRASH, 3, -1),
+        ("nth_0", "the first that was noted is 1", BAD_CRASH, 4, 0),
+        ("starts_6", "a cause is missing", BAD_CRASH, 5, starts[:-1]),
+        ("starts_8", "a cause too many", BAD_CRASH, 5, [*starts, 0]),
+        ("starts_negative", "a count is out of range", BAD_CRASH, 5, [-1, *starts[1:]]),
+        ("starts_number", "a number in place of counts", BAD_CRASH, 5, 9),
+        ("text_text", "the text is bytes", BAD_CRASH, 6, "ValueError"),
+        ("text_null", "no text is empty bytes", BAD_CRASH, 6, None),
+        ("text_701", "the text is too long", BAD_CRASH, 6, b"x" * 701),
+    ):
+        yield name, why, reason, cbor2.dumps([value if i == index else item for i, item in enumerate(good)])
 
 
 def _acks() -> Iterator[Row]:

@@ -4,7 +4,7 @@
 One vector a line, so that a change can be read. Sections:
 
 frames    sealed as `up`; `board`: the firmware produces exactly these bytes (else packed by hand: readers must take it)
-births, states    what else boards say
+births, states, crashes    what else boards say
 acks, commands    what the gateway says
 refused   payloads under a right MAC that a reader must refuse, each with the reason that the gateway gives
 envelopes messages in the role `up` that are not a COSE_Mac0 of ours

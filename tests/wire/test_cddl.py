@@ -24,7 +24,7 @@ from tools import vectors
 
 CDDL = (Path(gateway.wire.__file__).parent / "frame.cddl").read_text(encoding="utf-8")
 VECTORS = vectors.load()
-RULES = {"births": "birth", "states": "state", "acks": "ack", "commands": "command"}
+RULES = {"births": "birth", "states": "state", "crashes": "crash", "acks": "ack", "commands": "command"}
 UP_TO_8 = " / ".join(f"[version, time-s: 0..68719476736, wait-s: 0..600{', mark' * n}]" for n in range(1, 9))
 REWORDED = {
     "value = -536870912..536870911": "value = int",

@@ -10,6 +10,7 @@ import pytest
 
 from gateway.wire.birth import decode_birth, encode_birth
 from gateway.wire.cose import open_sealed, seal, split
+from gateway.wire.crash import decode_crash
 from gateway.wire.downlink import MAX_ACK_BOOTS, decode_ack, encode_ack, encode_command
 from gateway.wire.errors import FrameError, WireError
 from gateway.wire.frame import decode
@@ -18,7 +19,7 @@ from tools import onboard, vectors
 
 VECTORS = vectors.load()
 KEY = bytes.fromhex(VECTORS["key"])
-DECODERS = {"up": decode, "birth": decode_birth, "state": decode_state, "ack": decode_ack}
+DECODERS = {"up": decode, "birth": decode_birth, "state": decode_state, "crash": decode_crash, "ack": decode_ack}
 
 
 def each(section: str) -> pytest.MarkDecorator:
@@ -118,6 +119,12 @@ def test_the_gateway_reads_a_state_to_its_meaning(vector: dict[str, Any]):
     assert encode_state(state) == payload
 
 
+@each("crashes")
+def test_the_gateway_reads_a_crash_to_its_meaning(vector: dict[str, Any]):
+    crash = asdict(decode_crash(bytes.fromhex(vector["payload"])))
+    assert crash | {"starts": list(crash["starts"])} == vector["meaning"]
+
+
 @each("acks")
 def test_the_gateway_writes_an_ack(vector: dict[str, Any]):
     assert encode_ack(**vector["meaning"]).hex() == vector["payload"]
@@ -159,7 +166,7 @@ def test_both_sides_seal_to_the_same_bytes_and_open_them(role: str, vector: dict
 @every_message()
 def test_a_message_opens_in_its_own_role_and_under_its_own_key_only(role: str, vector: dict[str, Any]):
     sealed = bytes.fromhex(vector["sealed"])
-    for other in {"birth", "up", "ack", "cmd", "state", ""} - {role}:
+    for other in {"birth", "up", "ack", "cmd", "state", "crash", ""} - {role}:
         with pytest.raises(WireError):
             open_sealed(KEY, other, sealed)
         with pytest.raises(ValueError, match="mac"):
@@ -182,7 +189,7 @@ def test_the_firmware_reads_a_command(vector: dict[str, Any]):
     assert [type(arg) for arg in items[4]] == [type(arg) for arg in vector["meaning"]["args"]]
 
 
-@pytest.mark.parametrize("section", ["births", "states", "acks", "commands"])
+@pytest.mark.parametrize("section", ["births", "states", "crashes", "acks", "commands"])
 def test_messages_are_deterministic_cbor(section: str):
     for vector in VECTORS[section]:
         payload = bytes.fromhex(vector["payload"])

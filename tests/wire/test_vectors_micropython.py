@@ -26,12 +26,16 @@ SMALL, LARGE = "128k", "2m"
 PATHS = {"native": [FIRMWARE], "plain": [HERE / "mpy" / "no_native", FIRMWARE]}
 
 
-def ask(micropython: str, loops: str, heap: str, requests: list[dict[str, Any]]) -> list[dict[str, Any]]:
+def ask(
+    micropython: str, loops: str, heap: str, requests: list[dict[str, Any]], folder: Path | None = None
+) -> list[dict[str, Any]]:
+    """What the firmware answers; `folder`: its flash, if it needs one."""
     path = os.pathsep.join(map(str, PATHS[loops]))
     done = subprocess.run(
         [micropython, "-X", f"heapsize={heap}", str(HERE / "mpy" / "answer.py")],
         input="".join(json.dumps(request) + "\n" for request in requests),
         env={**os.environ, "MICROPYPATH": path},
+        cwd=folder,
         capture_output=True,
         text=True,
         timeout=120,
@@ -89,6 +93,13 @@ def test_the_firmware_seals_every_message_byte_for_byte(micropython: str):
     requests = [{"what": "seal", "role": role, "payload": v["payload"]} for role, v in chosen]
     answers = ask(micropython, "native", SMALL, requests)
     assert [v["name"] for (_, v), a in zip(chosen, answers, strict=True) if a != {"sealed": v["sealed"]}] == []
+
+
+def test_the_firmware_tells_of_every_crash_byte_for_byte_and_then_forgets_it(micropython: str, tmp_path: Path):
+    requests = [{"what": "crash", "payload": v["payload"]} for v in VECTORS["crashes"]]
+    for vector, answer in zip(VECTORS["crashes"], ask(micropython, "native", SMALL, requests, tmp_path), strict=True):
+        told = {"topic": "hg/1/5e0000000001/crash", "sealed": vector["sealed"], "left": []}
+        assert answer == told, vector["name"]
 
 
 @pytest.mark.parametrize("section", ["acks", "commands"])

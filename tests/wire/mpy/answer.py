@@ -4,6 +4,7 @@ frame    meaning                  the payload that the firmware's encoder makes
 seal     role, payload            the sealed message
 open     role, sealed             the payload and what it says; every single-bit flip of the message must be refused
 refuse   role, sealed             whether it was refused
+crash    payload                  what the firmware says of a crash that it kept: the topic, and the sealed message
 native   -                        whether the native loops are in use
 """
 
@@ -12,6 +13,7 @@ import sys
 from binascii import hexlify, unhexlify
 
 import cbor
+import crash
 import packing
 from frame import Columns, Framer, events_frame, gap_frame
 from mac import Mac0
@@ -55,10 +57,34 @@ def open_and_tamper(role, sealed):
     return {"payload": hexlify(payload).decode(), "says": cbor.loads(payload), "taken": taken}
 
 
+class Client:
+    """A connection that keeps what is published."""
+
+    def __init__(self):
+        self.said = []
+
+    async def publish(self, topic, message):
+        self.said.append((topic, bytes(message)))
+
+
+def told(payload):
+    with open("crash", "wb") as file:
+        file.write(cbor.dumps([cbor.loads(payload)[1:]]))
+    client = Client()
+    try:  # noqa: SIM105 - MicroPython has no contextlib
+        crash.say(client, "hg/1/5e0000000001/", mac).send(None)  # this client makes nobody wait
+    except StopIteration:
+        pass
+    ((topic, message),) = client.said
+    return {"topic": topic, "sealed": hexlify(message).decode(), "left": crash.read()}
+
+
 def answer(request):
     what = request["what"]
     if what == "frame":
         return {"payload": hexlify(frame(request["meaning"])).decode()}
+    if what == "crash":
+        return told(unhexlify(request["payload"]))
     if what == "native":
         return {"native": not isinstance(packing.bitpack, type)}
     role = request["role"].encode()
