@@ -38,7 +38,7 @@ def play(folder: Path, scene: Scene) -> None:
 async def begin(home: House) -> bytes:
     """As `hearthgate devices rotate` does it; returns the next key."""
     rekey = await home.gateway.store(rekeying.begin, home.gateway.db, BOARD, time.time_ns() // 1_000_000)
-    await home.gateway._changed_beside()  # noqa: SLF001 - what the lent database tells it
+    await home.gateway._changed_beside()
     return rekey.next.key
 
 
@@ -119,8 +119,8 @@ def test_a_board_finds_in_while_the_broker_knows_its_old_password_only(tmp_path:
     """As Mosquitto does, whose file has one for each board, and gets the next when the board has used the key."""
 
     async def scene(home: House, board: SerialBoard) -> None:
-        admission_of = home.gateway._admission  # noqa: SLF001 - the broker in its process takes both
-        admission_of._passwords = lambda: {  # noqa: SLF001
+        admission_of = home.gateway._admission
+        admission_of._passwords = lambda: {
             name: (password,) for name, password in admission.passwords(home.gateway.db).items()
         }
         await beyond(home, 1, 2)
