@@ -42,6 +42,8 @@ class Flight:
         # The newest frame without one behind it whose loss was told, and the number of the frame that told it.
         self.head = (0, 0)
         self.last = 0
+        # Whether some were passed over since the last rewind, because the frame that told them is on its way.
+        self._pending = False
         self._since_ms = self._begin_ms = 0
         # A frame of this boot on its way for the first time, and since when: its ack tells the time.
         self._probe = self._probe_ms = 0
@@ -57,12 +59,13 @@ class Flight:
         self._live = self._live_from = self._sealer.seq
         self._upto.clear()
         self._told.clear()
+        self._pending = False
         self._since_ms = now_ms
         self._begin_ms = begin_ms
 
     def overdue(self, now_ms):
         """Whether the gateway should have confirmed something by now."""
-        if not self._flight and not self._live_waiting():
+        if not self._flight and not self._live_waiting() and not self._pending:
             return False
         patience_ms = self.wait_s * 1000 + min(_RETRY_FIRST_MS << self.retries, _RETRY_MOST_MS)
         return now_ms - self._since_ms >= patience_ms
@@ -70,11 +73,11 @@ class Flight:
     def next(self, now_ms):
         """The entry (boot, seq, payload) that is to be sent now, or None; it counts as sent. Live frames and the
         backlog take turns, so that neither waits for all of the other. A number in place of the payload: the frames
-        from it up to `seq` are gone, and a frame has to say so, the next one that is sealed."""
+        from it up to `seq` are gone, and a frame has to say so, the next one that is sealed; 0: one did."""
         if self.overdue(now_ms):
             self.retries = min(self.retries + 1, _RETRIES_MOST)
             self.rewind(now_ms)
-        if not self._flight and not self._live_waiting():
+        if not self._flight and not self._live_waiting() and not self._pending:
             self._since_ms = now_ms
         self._live_next = not self._live_next
         for live in (self._live_next, not self._live_next):
@@ -113,16 +116,25 @@ class Flight:
         return None
 
     def _note(self, at, boot, seq):
-        """The entry by which to tell that the frames from the position `at` up to there are gone; None while the frame
-        that told it is on the way."""
+        """The entry by which to tell that the frames from the position `at` up to there are gone; it tells nothing
+        while the frame that told it is on the way."""
         self._told[boot] = seq
         if (boot, seq) <= self.head:
-            teller = self._journal.after(self._boot, self.last - 1)
-            if teller is not None and teller[1] == self.last:
-                return None
+            if not self._pending:
+                found = self._journal.after(self._boot, self.last - 1)
+                self._pending = found is not None and found[1] == self.last
+            if self._pending:
+                # That frame may be behind it in the backlog: it must not take its place in the window.
+                if self._flight and self._flight[-1] == (boot, seq):
+                    self._flight.pop()
+                return boot, seq, 0
         self.head = (boot, seq)
         self.last = self._sealer.seq + 1
         return boot, seq, at[1] + 1 if at[0] == boot else 1
+
+    def news(self, marks):
+        """Whether an ack with these marks confirms more than those before it, since the last rewind."""
+        return any(seq > self._upto.get(boot, 0) for boot, seq in marks)
 
     def acked(self, marks, now_ms, fresh):
         """Takes the (boot, seq) marks of an ack, which is not `fresh` if the broker kept it. Returns how many ms ago
@@ -146,6 +158,9 @@ class Flight:
         elif self.retries and fresh:
             # The gateway is back: what was sent while it was away is not waited for.
             self.retries = 0
+            self.rewind(now_ms)
+        if self._pending and self._upto.get(self._boot, 0) >= self.last:
+            # What that frame told and is still here has to be told again.
             self.rewind(now_ms)
         return age_ms
 

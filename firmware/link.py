@@ -66,6 +66,7 @@ class Link:
         self.update = None  # takes a message of an update that verified, and returns why it is refused, or None
         self.woken = asyncio.Event()
         self._greeted = 0
+        self._said_s = 0  # when the gateway said its newest ack
         self._introduced = 0  # the earlier boot whose birth was said last
         self._flight = Flight(sealer.boot, journal, sealer)
         # When the backlog begins, and until when the retained ack is awaited (0: it came).
@@ -140,6 +141,7 @@ class Link:
         dice = os.urandom(2)
         self._begin_ms = now + (dice[0] << 8 | dice[1]) % _SPREAD_MS
         self._ack_by_ms = now + _ACK_WAIT_MS
+        self._said_s = 0
         self._flight.retries = 0
         self._flight.rewind(now, self._begin_ms)
         await client.subscribe((self.topic + "ack", self.topic + "cmd", self.topic + "update"))
@@ -173,7 +175,10 @@ class Link:
             if entry is None:
                 break
             if isinstance(entry[2], int):
-                self._sealer.gap(entry[0], entry[2], entry[1], self._clock.time_s(), self._clock.uptime_ms())
+                if entry[2]:
+                    self._sealer.gap(entry[0], entry[2], entry[1], self._clock.time_s(), self._clock.uptime_ms())
+                beat()
+                await asyncio.sleep_ms(0)
                 continue
             if entry[0] != self._boot and entry[0] != self._introduced:
                 # What the board was in that boot, before a frame of it: the gateway may never have heard of it. Not
@@ -220,7 +225,8 @@ class Link:
         else:
             why = "topic"
         if why is not None:
-            print("link: refused", what + ":", why)
+            if why not in self.refused:  # a flood of them would hide all else; the health line has the counts
+                print("link: refused", what + ":", why)
             self.refused[why] = self.refused.get(why, 0) + 1
 
     def _open(self, role, payload):
@@ -249,6 +255,10 @@ class Link:
             if mark[0] > boot or (mark[0] == boot and mark[1] > flight.highest):
                 self._boot_reused(mark[0])
                 return "boot"
+        # What confirms nothing more and was not said later was heard before, or overtaken: it holds no longer.
+        if message[1] <= self._said_s and not flight.news(marks):
+            return "counter"
+        self._said_s = message[1]
         late_ms = (max(flight.wait_s, message[2]) + _LATE_S) * 1000
         flight.wait_s = message[2]
         self._ack_by_ms = 0

@@ -60,7 +60,7 @@ def compact(segments):
 
     A frame that goes is missed when a later one of its boot comes. Where none is left, the last one stays as a record
     without a payload, so that its loss can be told."""
-    segments.at = None  # where the reader was may be another record then
+    segments.at = segments.head = None  # where the reader was, and the oldest, may be other records then
     if segments.count < 2:
         return False
     for keep in (_ALL, _WHAT_MATTERS, _NOTHING, _FORGET):
@@ -94,7 +94,7 @@ def _thin(segments, keep):
                 left += OVERHEAD + len(entry[2])
         done, gone = count
         fits = size + left <= SEGMENT_BYTES
-        joined = left and before and (fits or gone + loose)
+        joined = before and (left or keep == _NOTHING) and (fits or gone + loose)
         if joined:
             # A cut between these steps leaves records twice, or some that were to go; none is missing.
             highest, _ = _fold(segments, segment if fits else before, (before, segment), keep, (0, 0))
@@ -119,20 +119,24 @@ def _keep(segments, at, keep, count):
     """What stays of segment `at`: (boot, seq, payload, matters). Adds to `count` how many records do not stay, and how
     many frames go that were not confirmed."""
     last = None  # the frame that went last, if nothing of its boot came behind it yet
-    for _, _, boot, seq, matters, payload in segments.read(at, segments.base if at == segments.first else 0, at):
-        count[0] += 1
-        if last is not None and last[0] != boot:
-            count[0] -= 1
-            yield last
-        last = None
-        if seq > segments.marks.get(boot, 0):
-            if keep == _ALL or (keep == _WHAT_MATTERS and matters and payload):
+    records = segments.read(at, segments.base if at == segments.first else 0, at)
+    try:
+        for _, _, boot, seq, matters, payload in records:
+            count[0] += 1
+            if last is not None and last[0] != boot:
                 count[0] -= 1
-                yield boot, seq, payload, matters
-            else:
-                count[1] += len(payload) > 0
-                if keep != _FORGET:
-                    last = (boot, seq, b"", 1)
+                yield last
+            last = None
+            if seq > segments.marks.get(boot, 0):
+                if keep == _ALL or (keep == _WHAT_MATTERS and matters and payload):
+                    count[0] -= 1
+                    yield boot, seq, payload, matters
+                else:
+                    count[1] += len(payload) > 0
+                    if keep != _FORGET:
+                        last = (boot, seq, b"", 1)
+    finally:
+        records.close()  # its file too, and now
     if last is not None:
         records = segments.read(at + 1, 0, segments.last)
         for entry in records:

@@ -177,3 +177,23 @@ async def test_a_loss_that_was_told_and_came_to_nothing_is_told_again():
     bench.ack(*marks)
     await drained(bench, gateway)
     assert bench.journal.after(0, 0) is None
+
+
+async def test_many_losses_do_not_stand_before_the_frames_that_tell_them():
+    """More boots than there is room in the window, and the first telling is lost on the way."""
+    gateway = Gateway()
+    for boot in range(1, 19):
+        bench = Bench(boot=boot, flash=True, flash_bytes=8192)
+        bench.seal(60)
+        assert bench.journal.spill()
+        bench.journal.release()
+    bench = Bench(boot=20, flash=True, flash_bytes=8192)
+    await bench.client.connect()
+    bench.clock.now += 4096
+    await bench.serve()
+    bench.client.take()
+    bench.client.connected = False
+    bench.ack(*(gateway.take(await bench.greeted()) or [(20, 0)]))
+    await drained(bench, gateway, 100)
+    assert bench.journal.after(0, 0) is None
+    assert all(gateway.marks[boot] == 60 for boot in range(1, 19))

@@ -1,10 +1,12 @@
 """upkeep.py on littlefs: what gives way when the journal on flash is full."""
 
 import gc
+import os
 import sys
+from array import array
 
 from flash_stage import numbers, payload, positions, power_off, power_on, put, put_many, ring, walk
-from segments import Segments
+from segments import Segments, record
 
 HEAD = 15
 
@@ -205,4 +207,41 @@ def test_a_flash_full_of_nothing_but_losses_forgets_the_oldest():
     assert segments.count <= 2
     boots = [boot for boot, _, _ in walk(segments)]
     assert boots == list(range(boots[0], 700)) and len(boots) > 100
+    power_off(flash)
+
+
+def test_the_oldest_file_goes_first_even_if_its_loss_has_to_stay():
+    """Events of a boot, and then those of another that never ends."""
+    flash = power_on(40)
+    put(Segments(limit_bytes=4 * 4096), ring(1, 1, 20, range(1, 21)))
+    segments = Segments(limit_bytes=4 * 4096)
+    for seq in range(1, 1501):
+        put(segments, ring(2, seq, seq, (seq,)))
+    names = sorted(int(name) for name in os.listdir("frames"))
+    assert names[-1] - names[0] == 3, names
+    found = list(walk(segments))
+    assert [(boot, seq, data) for boot, seq, data in found if boot == 1] == [(1, 20, b"")]
+    seqs = [seq for boot, seq, _ in found if boot == 2]
+    assert seqs == list(range(seqs[0], 1501))
+    power_off(flash)
+
+
+def test_acks_go_on_when_losses_were_forgotten():
+    flash = power_on(40)
+    for first in (1, 301):
+        gone = bytearray()
+        for boot in range(first, first + 273):
+            gone.extend(record(boot, 1, b"", keep=True))
+        put(Segments(limit_bytes=2 * 4096), gone)
+    segments = Segments(limit_bytes=2 * 4096)
+    segments.ack(301, 1)  # it knows now what the oldest is
+    put(segments, ring(600, 1, 1, size=400))
+    held = array("H")
+    for boot, seq, _ in walk(segments):
+        assert seq == 1
+        held.append(boot)
+    assert held[0] > 1
+    for boot in held:
+        segments.ack(boot, 1)
+    assert (segments.count, segments.frames, segments.after(0, 0)) == (0, 0, None)
     power_off(flash)
