@@ -99,7 +99,7 @@ class Update:
             # It was started before: whoever offers it again asks how it went.
             said = _ROLLED_BACK if went < 0 else _ON_TRIAL if went else _STAYS
             self.say([said, highest, "starts" if went == -1 else "failures" if went else ""])
-            return None
+            return "counter"  # a manifest that is played again asks the same
         seq, first = check(payload, find(slot), highest, slot)
         if went > 0:
             raise ValueError("trial")

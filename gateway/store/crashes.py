@@ -23,9 +23,9 @@ class CrashReport:
         return decode_crash(self.payload)
 
 
-def keep(sql: sqlite3.Connection, report: CrashReport) -> None:
-    """Keep a report, whose payload was decoded before; the same again is no other. In a transaction."""
-    sql.execute(
+def keep(sql: sqlite3.Connection, report: CrashReport) -> bool:
+    """Keep a report, whose payload was decoded before, unless it is here; whether it was new. In a transaction."""
+    kept = sql.execute(
         "INSERT INTO crash (device_id, received_ms, payload) VALUES (?, ?, ?) ON CONFLICT DO NOTHING",
         (report.device_id, report.received_ms, report.payload),
     )
@@ -34,6 +34,7 @@ def keep(sql: sqlite3.Connection, report: CrashReport) -> None:
         "(SELECT id FROM crash WHERE device_id = ? ORDER BY id DESC LIMIT 1 OFFSET ?)",
         (report.device_id, report.device_id, MAX_CRASHES),
     )
+    return kept.rowcount > 0
 
 
 def newest(db: Database, device_id: int, most: int = MAX_CRASHES) -> list[CrashReport]:

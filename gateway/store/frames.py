@@ -116,7 +116,8 @@ class _Commit:
         elif isinstance(item, SealedBirth):
             self._birth(item)
         elif isinstance(item, CrashReport):
-            crashes.keep(self._sql, item)
+            if not crashes.keep(self._sql, item):
+                self._db.count("crashes_repeated")
         elif isinstance(item, StateChange):
             # one of an earlier boot is an old message that somebody kept
             if item.boot >= self._windows.newest_boot(item.device_id):
@@ -126,6 +127,8 @@ class _Commit:
                     (item.online, item.received_ms, item.online, item.quiet, item.device_id),
                 )
                 self._done.states.append(item)
+            else:
+                self._db.count("states_outdated")
         else:
             self._set_aside(item)
 
@@ -245,6 +248,8 @@ class _Commit:
             detail = f"boot {item.birth.boot} was born otherwise; a device may change only with a new boot"
             letter = DeadLetter(item.topic, item.payload, "birth_changed", detail, item.received_ms)
             self._set_aside(letter, whole=True)
+        else:
+            self._db.count("births_repeated")
 
     def _set_aside(self, letter: DeadLetter, *, whole: bool = False) -> None:
         self._done.dead += 1
