@@ -32,13 +32,7 @@ _PATIENCE_S: Final = 30.0
 _HELPERS: Final = """
 import gc, os, sys
 from binascii import a2b_base64
-try:
-    import ram_flash
-    ram_flash.mount()
-except ImportError:
-    pass
 """
-"""Where the board's files are not mounted by the port itself, they are now."""
 
 
 class NoImage(Exception):

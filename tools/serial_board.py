@@ -39,7 +39,10 @@ BLOCKS: Final = 512
 """Of 4 KiB: an ESP32 with 4 MiB of flash gives 2 MiB to files."""
 
 _CHIP: Final = ROOT / "boards" / "sim" / "chip"
-_ROM: Final = (_CHIP / "machine.py", _CHIP / "sim_chip.py", ROOT / "boards" / "sim" / "sim_flash.py")
+_ROM: Final = (
+    *(_CHIP / name for name in ("machine.py", "network.py", "ntptime.py", "sim_chip.py")),
+    ROOT / "boards" / "sim" / "sim_flash.py",
+)
 _POWER_ON, _HARD, _SOFT = 1, 2, 5
 _RAW: Final = b"raw REPL; CTRL-B to exit\r\n"
 _FRIENDLY: Final = b">>> "
@@ -95,10 +98,15 @@ class SerialBoard:
     """One board on the port `port`, switched off until switch_on(). `console` holds its last lines.
 
     image: the file that is its flash; it is made if there is none, and outlives the board. chip_id: 12 hex digits.
+    wifi: (name, password) of the network in its reach, where it also learns the time; without one it has no radio, and
+    the system's network.
     """
 
-    def __init__(self, image: Path, *, chip_id: str = CHIP_ID, heap_kib: int = HEAP_KIB) -> None:
+    def __init__(
+        self, image: Path, *, chip_id: str = CHIP_ID, heap_kib: int = HEAP_KIB, wifi: tuple[str, str] | None = None
+    ) -> None:
         self.chip_id = chip_id
+        self._wifi = wifi
         self.console: deque[str] = deque(maxlen=200)
         self.resets = 0
         self.image = image.resolve()
@@ -186,7 +194,18 @@ class SerialBoard:
     def _hear(self) -> None:
         data = os.read(self._outer, _PIECE)
         if self._process is not None:  # a board without power hears nothing
+            self._leave_ctrl_c(self._process)
             self._to_board += data
+
+    def _leave_ctrl_c(self, process: subprocess.Popen[bytes]) -> None:
+        """To a program that takes it as a byte (micropython.kbd_intr(-1)): here its signal would end it then."""
+        with contextlib.suppress(OSError):  # it has just ended
+            status = dict(line.split(":", 1) for line in Path(f"/proc/{process.pid}/status").read_text().splitlines())
+            minded = int(status["SigIgn"], 16) | int(status["SigCgt"], 16)
+            mode = termios.tcgetattr(self._inner)
+            if mode[3] & termios.ISIG and not minded >> signal.SIGINT - 1 & 1:
+                mode[3] &= ~termios.ISIG
+                termios.tcsetattr(self._inner, termios.TCSANOW, mode)
 
     def _speak(self) -> None:
         try:
@@ -231,6 +250,7 @@ class SerialBoard:
             "CHIP_BLOCKS": str(BLOCKS),
             "CHIP_MAIN": "1" if main else "0",
             "CHIP_CUT": str(self._power.cut_after),
+            "CHIP_WIFI": "\t".join(self._wifi or ()),
         }
         self._process = subprocess.Popen(
             [find_micropython(), "-X", f"heapsize={self._heap_kib}k", "-i", "-m", "sim_chip"],
@@ -276,8 +296,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m tools.serial_board", description="A virtual board on a port.")
     parser.add_argument("image", type=Path, help="the file that is its flash; made if there is none")
     parser.add_argument("--chip-id", default=CHIP_ID, help="12 hex digits")
+    parser.add_argument("--wifi", nargs=2, metavar=("NAME", "PASSWORD"), help="the network in its reach; else no radio")
     options = parser.parse_args(arguments)
-    with SerialBoard(options.image, chip_id=options.chip_id) as board, contextlib.suppress(KeyboardInterrupt):
+    made = SerialBoard(options.image, chip_id=options.chip_id, wifi=options.wifi)
+    with made as board, contextlib.suppress(KeyboardInterrupt):
         print(board.port, flush=True)
         while True:
             time.sleep(3600)

@@ -34,12 +34,12 @@ Sources = Mapping[str, str]
 """Module -> its source, in place of the firmware's own."""
 
 
-def made(version: str, instead: Sources | None = None, tail: bytes = b"") -> dict[str, bytes]:
+def made(version: str, instead: Sources | None = None, tail: bytes = b"", link: str = "mqtt") -> dict[str, bytes]:
     """Name -> bytes of a slot of BOARD, of a firmware that calls itself `version`. tail: goes behind the code of every
-    module, where MicroPython does not read it."""
+    module, where MicroPython does not read it. link: one of sources.LINKS."""
     board = find_board(BOARD)
     wanted = takes(find_micropython())
-    files = contents.slot_files(board, wanted)
+    files = contents.slot_files(board, wanted, link)
     config = next(path for path in own_modules(board) if path.stem == "config").read_text(encoding="utf-8")
     sources = {"config": re.sub(r'^FIRMWARE = ".*"$', f'FIRMWARE = "{version}"', config, flags=re.MULTILINE)}
     with tempfile.TemporaryDirectory() as folder:
@@ -51,7 +51,7 @@ def made(version: str, instead: Sources | None = None, tail: bytes = b"") -> dic
                 raise ValueError(f"{name} cannot be precompiled")
             files[f"{name}.mpy"] = code
     files = {name: data + tail for name, data in files.items()}
-    return {**files, contents.MANIFEST_NAME: contents.whole(board, files, {}, None)[contents.MANIFEST]}
+    return {**files, contents.MANIFEST_NAME: contents.whole(board, files, {}, None, link=link)[contents.MANIFEST]}
 
 
 class House:

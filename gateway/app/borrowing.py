@@ -4,6 +4,9 @@ The two speak over a Unix socket beside the database, in lines of JSON, the gate
   {"ready": true}     the database may be opened (or {"error": "a sentence"})
   {"changed": true}   the command has closed it, and whether it changed anything
   {"done": true}      the gateway has taken that over
+In between a command may ask for a serial port, which the gateway then leaves alone until the command goes:
+  {"port": "…"}       the port
+  {"released": true}  whether the gateway had it
 A command that goes without a word, because it was killed, has given it back too.
 """
 
@@ -59,6 +62,21 @@ def borrowed(database: Path) -> Iterator[Loan]:
         yield loan
         if asked:
             _give_back(link, database, loan)
+
+
+@contextmanager
+def borrowed_port(database: Path, port: str) -> Iterator[bool]:
+    """Inside, the gateway that runs on a database leaves a serial port alone (serial_port.place() names it). Gives
+    whether it listens there else. Raises StoreError if it does not answer."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as link:
+        answer = None
+        if asked := _ask(link, database):
+            with suppress(OSError):  # whoever does not answer lends nothing
+                link.sendall(json.dumps({"port": port}).encode() + b"\n")
+                answer = _answer(link)
+        yield bool(answer and answer.get("released"))
+        if asked and answer is not None:
+            _give_back(link, database, Loan())
 
 
 def _ask(link: socket.socket, database: Path) -> bool:

@@ -84,7 +84,7 @@ class Gateway:
             on_commit=self._committed,
             on_new_key=self._admission.changed,
         )
-        self._lending = Lending(self.db, self.store, self._changed_beside, self.ingest.looked)
+        self._lending = Lending(self.db, self.store, self._changed_beside, self.ingest.looked, self._sources.lend_port)
         self._register = register.Register(self.db)
         self._participation = Participation(self.db, self.store, self._register, self.command, now_ms)
         self._rekeying = Rekeying(self.db, self.store, self.command)

@@ -15,6 +15,7 @@ import socket
 import sqlite3
 import weakref
 from collections.abc import Awaitable, Callable
+from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 
 from gateway.app.borrowing import MAX_LINE, address, socket_path
@@ -55,7 +56,8 @@ class SoleGateway:
 
 class Lending:
     """Lends the database to commands. `changed` is awaited after each that changed it, before that one is told so.
-    `looked` is called for each that comes: who runs a command wants to see what there is."""
+    `looked` is called for each that comes: who runs a command wants to see what there is. `lend_port` leaves a serial
+    port alone inside, and gives whether it was the gateway's."""
 
     def __init__(
         self,
@@ -63,11 +65,13 @@ class Lending:
         store: StoreThread,
         changed: Callable[[], Awaitable[object]],
         looked: Callable[[], object] = lambda: None,
+        lend_port: Callable[[str], AbstractAsyncContextManager[bool]] | None = None,
     ) -> None:
         self._db = db
         self._store = store
         self._changed = changed
         self._looked = looked
+        self._lend_port = lend_port
         self._path = socket_path(db.path)
         self._server: asyncio.Server | None = None
         self._turn = asyncio.Lock()
@@ -137,8 +141,13 @@ class Lending:
             await _say(writer, error=str(why))
             return
         await _say(writer, ready=True)
+        said = await _heard(reader)
+        if self._lend_port is not None and isinstance(said, dict) and isinstance(said.get("port"), str):
+            async with self._lend_port(said["port"]) as released:
+                await _say(writer, released=released)
+                said = await _heard(reader)
         # Whoever does not say so may have changed something before it was killed.
-        if await _heard(reader) != {"changed": False}:
+        if said != {"changed": False}:
             try:
                 await self._changed()
             except (HearthgateError, sqlite3.Error) as why:

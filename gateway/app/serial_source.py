@@ -7,13 +7,12 @@ confirms what it has taken. A confirmation, like a broker's, promises nothing: o
 import asyncio
 import contextlib
 import logging
-import os
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
 
 from gateway.app.inbox import Message
+from gateway.app.serial_port import baud_of, open_port
 from gateway.forward.backoff import Backoff
 from gateway.wire import topics
 from gateway.wire.cable import (
@@ -34,7 +33,6 @@ from gateway.wire.cable import (
 
 log = logging.getLogger(__name__)
 
-DEFAULT_BAUD = 115_200
 SILENT_S = 45.0  # boards ask every 15 s whether somebody is there
 _TRIES = 8
 _ANSWER_S = 0.5  # beside the time that the bytes take on the line
@@ -61,13 +59,13 @@ class _Board:
 
 
 class SerialSource:
-    """One line: `serial:/dev/ttyUSB0?baud=115200` or `socket://host:port` (an emulator's, or a terminal server's)."""
+    """One line, by its url (serial_port.py)."""
 
     def __init__(self, url: str, *, silent_s: float = SILENT_S, backoff: Backoff | None = None) -> None:
         self.url = url
         self.trouble: str | None = None
         self.dropped = 0
-        self._baud = _baud(url)
+        self._baud = baud_of(url)
         self._silent_s = silent_s
         self._backoff = backoff or Backoff(_RETRY_FIRST_S, _RETRY_MOST_S)
         self._deframer = Deframer()
@@ -77,6 +75,11 @@ class SerialSource:
         self._port: Any = None
         self._unsent = bytearray()
         self._came: asyncio.Queue[bytes] = asyncio.Queue()
+        self._lent = 0
+        self._ours = asyncio.Event()
+        self._ours.set()
+        self._closed = asyncio.Event()
+        self._closed.set()
 
     @property
     def noise(self) -> int:
@@ -88,15 +91,36 @@ class SerialSource:
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._take(deliver))
             while True:
+                while self._lent:
+                    await self._ours.wait()
+                self._closed.clear()
                 try:
                     await self._session()
                 except OSError as why:  # pyserial's errors are OSErrors
+                    if self._lent:
+                        continue
                     if self.trouble is None:
                         log.warning(
                             "%s: %s. Is the board plugged in, and does nothing else use the port?", self.url, why
                         )
                     self.trouble = f"{self.url}: {why}"
+                finally:
+                    self._closed.set()
                 await asyncio.sleep(self._backoff.next_s())
+
+    @contextlib.asynccontextmanager
+    async def lent(self) -> AsyncIterator[None]:
+        """Inside, the port is closed: somebody else has it, who flashes the board. Boards on it count as gone."""
+        self._lent += 1
+        self._ours.clear()
+        self._came.put_nowait(b"")
+        try:
+            await self._closed.wait()
+            yield
+        finally:
+            self._lent -= 1
+            if not self._lent:
+                self._ours.set()
 
     async def publish(self, topic: str, payload: bytes, *, retain: bool) -> bool:
         """Say something to a board on this line; False if it does not confirm it."""
@@ -246,21 +270,3 @@ def _background(task: asyncio.Task[bool]) -> None:
     """Keep a task until it is done: the loop itself does not."""
     _running.add(task)
     task.add_done_callback(_running.discard)
-
-
-def open_port(url: str) -> Any:
-    """The open port, which never blocks. Raises OSError."""
-    import serial  # noqa: PLC0415 - only who has a board on a cable
-
-    if url.startswith("socket://"):
-        return serial.serial_for_url(url, timeout=0, write_timeout=0)
-    port = serial.Serial(timeout=0, write_timeout=0, exclusive=True if os.name == "posix" else None)
-    port.port, port.baudrate = urlsplit(url).path, _baud(url)
-    # On most boards these two lines are wired to reset and boot mode: they are left alone.
-    port.dtr = port.rts = False
-    port.open()
-    return port
-
-
-def _baud(url: str) -> int:
-    return int(parse_qs(urlsplit(url).query).get("baud", [str(DEFAULT_BAUD)])[0])

@@ -1,9 +1,12 @@
 """Several sources as one: each board is answered where it was last heard."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+import contextlib
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 
 from gateway.app.inbox import Message
+from gateway.app.serial_port import place_of
+from gateway.app.serial_source import SerialSource
 from gateway.app.source import Source
 from gateway.wire import topics
 
@@ -29,6 +32,15 @@ class Sources:
         """Say something to a board; False if it cannot be reached."""
         device = topic.split("/")[-2]
         return await self._heard.get(device, self._sources[0]).publish(topic, payload, retain=retain)
+
+    @contextlib.asynccontextmanager
+    async def lend_port(self, port: str) -> AsyncIterator[bool]:
+        """Inside, nothing here uses the serial port of that name (serial_port.place()). Whether something did."""
+        lines = [one for one in self._sources if isinstance(one, SerialSource) and place_of(one.url) == port]
+        async with contextlib.AsyncExitStack() as stack:
+            for line in lines:
+                await stack.enter_async_context(line.lent())
+            yield bool(lines)
 
     def _noting(
         self, source: Source, deliver: Callable[[Message], Awaitable[None]]

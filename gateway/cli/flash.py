@@ -3,8 +3,9 @@
 import os
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -13,12 +14,13 @@ from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn
 
 from gateway.app import settings as settings_module
-from gateway.app.borrowing import socket_path
-from gateway.app.settings import Settings
+from gateway.app.borrowing import borrowed_port, socket_path
+from gateway.app.serial_port import line_for, place, place_of
+from gateway.app.settings import DEFAULT_PATH, Settings
 from gateway.cli.opened import opened_at
 from gateway.flash import flashing
 from gateway.flash.boardfile import Board
-from gateway.flash.configuring import Wifi, choose_broker, choose_wifi, table
+from gateway.flash.configuring import Broker, Cable, Wifi, choose_broker, choose_cable, choose_wifi, table
 from gateway.flash.heard import trouble, wait_for_frame
 from gateway.flash.image import write_image
 from gateway.flash.remote import Facts, FlashError, Remote
@@ -32,6 +34,20 @@ _PATIENCE_S = 15.0
 _NEW_IMAGE_S = 30.0
 """A MicroPython that starts for the first time formats the board's flash."""
 _LINES = 8
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """What the command was told of the board's configuration."""
+
+    name: str | None
+    wifi: Wifi | None
+    broker: str | None
+    cable: str | None
+
+    def cable_of(self, board: Board, stored: Mapping[str, Any]) -> Cable | None:
+        network = self.wifi is not None or self.broker is not None
+        return choose_cable(board, self.cable, stored, network=network)
 
 
 @app.command()
@@ -51,6 +67,14 @@ def flash(
     broker: Annotated[
         str | None, typer.Option(help="Where it finds the broker: HOST or HOST:PORT. By default as before, or here.")
     ] = None,
+    cable: Annotated[
+        str | None,
+        typer.Option(
+            metavar="usb|UART:TX:RX[:BAUD]|none",
+            help="It stays on a cable and needs no network: on this one, or on another to one of its UARTs, at these "
+            "pins. By default as before; none: back to Wi-Fi.",
+        ),
+    ] = None,
     image: Annotated[
         Path | None, typer.Option(help="Write this MicroPython image first (micropython.org/download).")
     ] = None,
@@ -63,18 +87,26 @@ def flash(
     settings = settings_module.load(context.obj)
     board = find_board(board_name)
     network = None if wifi is None else Wifi(wifi, _wifi_password(wifi, wifi_password_file))
+    asked = _Asked(name, network, broker, cable)
+    asked.cable_of(board, {})  # what is wrong with it is said before the board is stopped
     console = Console(highlight=False)
-    if image is not None:
-        write_image(port, board.board.chip, image)
-    with Remote.open(port, _PATIENCE_S if image is None else _NEW_IMAGE_S) as remote:
-        facts = remote.facts()
-        flashing.check(board, facts)
-        console.print(f"{facts.machine}, MicroPython {facts.micropython}, device {facts.device}", markup=False)
-        _put(remote, console, settings, board, facts, name, network, broker, line_numbers)
-        since_ms = _now_ms()
-        remote.reset()
-        if wait:
-            _wait(remote, console, settings, facts.device, since_ms, wait)
+    with borrowed_port(settings.store.path, place(port)):
+        if image is not None:
+            write_image(port, board.board.chip, image)
+        with Remote.open(port, _PATIENCE_S if image is None else _NEW_IMAGE_S) as remote:
+            facts = remote.facts()
+            flashing.check(board, facts)
+            console.print(f"{facts.machine}, MicroPython {facts.micropython}, device {facts.device}", markup=False)
+            link = _put(remote, console, settings, board, facts, asked, line_numbers)
+            since_ms = _now_ms()
+            remote.reset()
+            on_this = isinstance(link, Cable) and link.uart is None
+            if isinstance(link, Cable):
+                _say_line(console, settings, context.obj or DEFAULT_PATH, link, port)
+            if wait and not on_this:
+                _wait(remote.console, console, settings, facts.device, since_ms, wait, link)
+    if wait and on_this:  # the port is the gateway's now
+        _wait(str, console, settings, facts.device, since_ms, wait, link)
 
 
 def _put(
@@ -83,29 +115,64 @@ def _put(
     settings: Settings,
     board: Board,
     facts: Facts,
-    name: str | None,
-    network: Wifi | None,
-    given: str | None,
+    asked: _Asked,
     lines: bool,
-) -> None:
+) -> Broker | Cable:
+    """Make it so. How the board is linked from now on."""
     stored = flashing.stored_settings(remote)
     emulated = board.board.chip == "unix"
     own = settings.broker
-    broker = choose_broker(given, stored, host=own.host, port=own.port, tls=own.ca is not None, emulated=emulated)
-    network = choose_wifi(network, stored, emulated=emulated)
-    try:
-        ca = None if own.ca is None else own.ca.read_bytes()
-    except OSError as why:
-        raise FlashError(f"{own.ca}: {why.strerror}. It is the CA in the settings ([broker] ca).") from why
-    device = _enrol(settings, facts.device, name, board.board.display_name)
-    values = table(board, device=device.device, key=device.key, name=device.name, broker=broker, wifi=network)
+    link: Broker | Cable | None = asked.cable_of(board, stored)
+    network = ca = None
+    if link is None:
+        tls = own.ca is not None
+        link = choose_broker(asked.broker, stored, host=own.host, port=own.port, tls=tls, emulated=emulated)
+        network = choose_wifi(asked.wifi, stored, emulated=emulated)
+        try:
+            ca = None if own.ca is None else own.ca.read_bytes()
+        except OSError as why:
+            raise FlashError(f"{own.ca}: {why.strerror}. It is the CA in the settings ([broker] ca).") from why
+        _check_certificate(settings, link)
+    device = _enrol(settings, facts.device, asked.name, board.board.display_name)
+    values = table(board, device=device.device, key=device.key, name=device.name, broker=link, wifi=network)
     with _bar(console) as progress:
         done = flashing.put(remote, board, facts, values, ca, progress, lines=lines)
-    where = f"{board.name}, {done.module_bytes / 1024:.1f} KiB of firmware, broker {broker.host}:{broker.port}"
+    way = f"cable: {link}" if isinstance(link, Cable) else f"broker {link.host}:{link.port}"
+    where = f"{board.name}, {done.module_bytes / 1024:.1f} KiB of firmware, {way}"
     if done.copied or done.removed:
         console.print(f"{done.copied} files copied and verified ({where}).", markup=False)
     else:
         console.print(f"0 files copied: all is there ({where}).", markup=False)
+    return link
+
+
+def _say_line(console: Console, settings: Settings, file: Path, link: Cable, port: str) -> None:
+    """What the settings lack for a board on a cable."""
+    if link.uart is None:
+        known = any(place_of(line.url) == place(port) for line in settings.serial)
+        which, url = "this port", line_for(port)
+    else:
+        known = bool(settings.serial)  # which of them is at its other end nobody can tell
+        which, url = f"the port that {link} is wired to, for example", line_for("/dev/ttyUSB1", link.baud)
+    if not known:
+        console.print(
+            f"The gateway does not listen to it yet: put {which} into {file}, and start the gateway again:\n\n"
+            f'[[serial]]\nurl = "{url}"\n',
+            markup=False,
+        )
+
+
+def _check_certificate(settings: Settings, broker: Broker) -> None:
+    if settings.broker.folder is None or not broker.tls:
+        return
+    from gateway.broker.folder import BrokerFolder  # noqa: PLC0415 - loads what makes certificates
+
+    if not BrokerFolder(settings.broker.folder).certified(broker.host):
+        raise FlashError(
+            f"the board would not believe the broker at {broker.host}: its certificate is for other names. Run "
+            "`hearthgate broker setup` again, which makes it for this machine's present address (or --host "
+            f"{broker.host}), or give the board another one with --broker."
+        )
 
 
 def _enrol(settings: Settings, device: str, name: str | None, usual: str) -> devices.Device:
@@ -128,7 +195,16 @@ def _enrol(settings: Settings, device: str, name: str | None, usual: str) -> dev
     return known
 
 
-def _wait(remote: Remote, console: Console, settings: Settings, device: str, since_ms: int, limit_s: float) -> None:
+def _wait(
+    hear: Callable[[], str],
+    console: Console,
+    settings: Settings,
+    device: str,
+    since_ms: int,
+    limit_s: float,
+    link: Broker | Cable,
+) -> None:
+    """hear: what the board printed since the last call."""
     if not socket_path(settings.store.path).exists():
         console.print(
             f"No gateway runs on {settings.store.path}: start it with `hearthgate run`, here or in another window.",
@@ -138,7 +214,7 @@ def _wait(remote: Remote, console: Console, settings: Settings, device: str, sin
 
     def listen() -> None:
         nonlocal said
-        said = (said + remote.console())[-4096:]
+        said = (said + hear())[-4096:]
 
     with console.status("Waiting for its first frame …"):
         heard = wait_for_frame(lambda: opened_at(settings.store.path), device, since_ms, limit_s, listen)
@@ -148,17 +224,32 @@ def _wait(remote: Remote, console: Console, settings: Settings, device: str, sin
         return
     with opened_at(settings.store.path) as db:
         why = trouble(db, device, since_ms)
-    raise FlashError(_not_heard(device, limit_s, why, said))
+    raise FlashError(_not_heard(device, limit_s, why, said, link))
 
 
-def _not_heard(device: str, limit_s: float, why: str | None, said: str) -> str:
+def _not_heard(device: str, limit_s: float, why: str | None, said: str, link: Broker | Cable) -> str:
     lines = [line.strip() for line in said.splitlines() if line.strip()][-_LINES:]
     if why is not None:
         reason = f"The gateway could not use what it sent: {why}."
+    elif isinstance(link, Cable) and link.uart is None:
+        reason = (
+            "Is the gateway running, and was it started again since its [[serial]] names this port? To see what the "
+            "board says, stop the gateway and use `mpremote connect PORT`."
+        )
+    elif isinstance(link, Cable):
+        reason = (
+            f"Is the gateway running, does its [[serial]] name the port at the other end of {link}, with that baud; is "
+            "TX wired to RX there, RX to TX, and GND to GND?"
+        )
     else:
-        reason = "Is the gateway running, the Wi-Fi's name and password right, the broker's address (--broker) right?"
+        reason = (
+            "Is the gateway running, the Wi-Fi's name and password right, the broker's address (--broker) right? With "
+            "TLS the board also waits for the time, from pool.ntp.org."
+        )
     console = "".join(f"\n  {line}" for line in lines) or " nothing"
-    return f"{device} is flashed, but no frame of it came within {limit_s:.0f} s. {reason} The board said:{console}"
+    if not (isinstance(link, Cable) and link.uart is None):  # what it said there was for the gateway
+        reason += f" The board said:{console}"
+    return f"{device} is flashed, but no frame of it came within {limit_s:.0f} s. {reason}"
 
 
 def _now_ms() -> int:

@@ -146,6 +146,16 @@ class _Mqtt(_Strict):
     tls: _Tls | None = None
 
 
+class _Serial(_Strict):
+    """A cable in place of a broker: the prompt's own line, or a UART."""
+
+    usb: Literal[True] | None = None
+    uart: int | None = Field(default=None, ge=0, le=63)
+    tx: int | None = Field(default=None, ge=0, le=63)
+    rx: int | None = Field(default=None, ge=0, le=63)
+    baud: int | None = Field(default=None, ge=1_200, le=4_000_000)
+
+
 class _Wifi(_Strict):
     ssid: str = Field(min_length=1, max_length=32)
     password: str = Field(max_length=64)
@@ -223,6 +233,13 @@ def list_boards(root: Path) -> list[Board]:
     return [load(path) for path in sorted(root.glob("*/board.toml"))]
 
 
+def _link(where: str, mqtt: Mapping[str, Any] | None, serial: Mapping[str, Any] | None) -> dict[str, Any]:
+    if serial is None:
+        return {"mqtt": _checked(_Mqtt, where, dict(mqtt or {}), "mqtt").model_dump()}
+    cable = _checked(_Serial, where, dict(serial), "serial").model_dump(exclude_none=True)
+    return {"link": "serial", "serial": cable}
+
+
 def _row(channel: Channel) -> list[str | int | None]:
     c = channel
     return [c.name, c.unit, c.num, c.den, KINDS[c.kind], c.category, c.driver]
@@ -234,15 +251,17 @@ def to_board_json(
     device: str | None,
     key_hex: str,
     name: str | None,
-    mqtt: Mapping[str, Any],
+    mqtt: Mapping[str, Any] | None,
     wifi: Mapping[str, Any] | None,
     sim: Mapping[str, Any] | None,
     journal: Mapping[str, Any] | None = None,
+    serial: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """What goes into board.json.
 
     device: 12 lower-case hex digits, or None for the chip's own id. name: None for the board's usual one.
-    mqtt: host at least; the rest has defaults. sim, journal: what differs from the [sim] and [journal] of the board.
+    mqtt: host at least; the rest has defaults. serial: the cable instead of it. sim, journal: what differs from the
+    [sim] and [journal] of the board.
     Raises BoardFileError.
     """
     where = f"board.json of {board.name}"
@@ -263,7 +282,7 @@ def to_board_json(
         "kind": board.board.kind,
         "model": board.board.model,
         "key": key_hex,
-        "mqtt": _checked(_Mqtt, where, dict(mqtt), "mqtt").model_dump(),
+        **_link(where, mqtt, serial),
         "wifi": _checked(_Wifi, where, dict(wifi), "wifi").model_dump() if wifi is not None else None,
         "step_ms": report.step_ms,
         "report_s": report.report_s,

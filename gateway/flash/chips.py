@@ -13,7 +13,8 @@ __all__ = ["Chip", "DevKit", "devkits", "find_devkit"]
 
 @dataclass(frozen=True)
 class Chip:
-    """`taken` says of each pin that is not for parts what it is for instead: "is wired to the flash chip"."""
+    """`taken` says of each pin that is not for parts what it is for instead: "is wired to the flash chip". `uarts`: the
+    numbers of those that a cable may use."""
 
     name: str
     title: str
@@ -21,6 +22,7 @@ class Chip:
     input_only: frozenset[int]
     adc: frozenset[int]
     taken: dict[int, str]
+    uarts: tuple[int, ...]
 
 
 @dataclass(frozen=True)
@@ -52,7 +54,7 @@ def _numbers(ranges: list[list[int]]) -> frozenset[int]:
 def _chip(name: str, table: dict[str, Any]) -> Chip:
     taken = {pin: group["why"] for group in table["taken"] for pin in _numbers(group["pins"])}
     pins, input_only, adc = (_numbers(table[key]) for key in ("pins", "input_only", "adc"))
-    return Chip(name, table["title"], pins, input_only, adc, taken)
+    return Chip(name, table["title"], pins, input_only, adc, taken, tuple(table["uarts"]))
 
 
 def _devkit(name: str, table: dict[str, Any], chip: Chip) -> DevKit:

@@ -1,4 +1,7 @@
-"""What a board is told in its board.json: its broker, its Wi-Fi, its key. Pure but for this machine's own address."""
+"""What a board is told in its board.json: its broker and its Wi-Fi, or its cable; and its key.
+
+Pure but for this machine's own address.
+"""
 
 from __future__ import annotations
 
@@ -10,13 +13,16 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from gateway.broker.access import mqtt_password
-from gateway.flash import boardfile
+from gateway.flash import boardfile, chips, pins
 from gateway.flash.boardfile import Board
 from gateway.flash.contents import CA
 from gateway.flash.remote import FlashError
 
-__all__ = ["Broker", "Wifi", "choose_broker", "choose_wifi", "table"]
+__all__ = ["Broker", "Cable", "Wifi", "choose_broker", "choose_cable", "choose_wifi", "table"]
 
+_UART: Final = re.compile(r"(\d{1,2}):(\d{1,2}):(\d{1,2})(?::(\d{4,7}))?")
+_BAUDS: Final = range(1_200, 4_000_001)  # of firmware/config.py
+_NO_CABLE: Final = "none"
 _ADDRESS: Final = re.compile(r"(?P<host>[A-Za-z0-9.-]{1,253}|\[[0-9A-Fa-f:.]{2,45}\])(?::(?P<port>\d{1,5}))?")
 
 
@@ -38,6 +44,74 @@ class Wifi:
 
     def __repr__(self) -> str:
         return f"Wifi({self.ssid!r})"  # the password stays out of logs
+
+
+@dataclass(frozen=True, slots=True)
+class Cable:
+    """A cable to the gateway: the line of the board's prompt, which is USB (uart is None), or a UART of its own."""
+
+    uart: int | None = None
+    tx: int = 0
+    rx: int = 0
+    baud: int = 115_200
+
+    @property
+    def table(self) -> dict[str, Any]:
+        """`serial` of board.json."""
+        if self.uart is None:
+            return {"usb": True}
+        return {"uart": self.uart, "tx": self.tx, "rx": self.rx, "baud": self.baud}
+
+    def __str__(self) -> str:
+        return "USB" if self.uart is None else f"UART{self.uart} (TX {self.tx}, RX {self.rx}, {self.baud} baud)"
+
+
+def choose_cable(board: Board, given: str | None, stored: Mapping[str, Any], *, network: bool) -> Cable | None:
+    """The cable of a board, or None for one that speaks to a broker: as `given` ("usb", "UART:TX:RX[:BAUD]" or "none"),
+    else as before (`stored`: its board.json). network: a Wi-Fi or a broker was named, which ends a cable.
+
+    Raises FlashError, also if that board has no such UART, or its parts leave no such pins.
+    """
+    if given is None:
+        cable = None if network else _cable_before(stored)
+    else:
+        cable = None if given == _NO_CABLE else _parse_cable(given)
+        if cable is not None and network:
+            raise FlashError("a board on a cable takes no Wi-Fi and no broker: leave out --wifi, --broker or --cable.")
+    if cable is not None and cable.uart is not None:
+        _check_pins(board, cable)
+    return cable
+
+
+def _check_pins(board: Board, cable: Cable) -> None:
+    if board.board.chip == "unix":
+        raise FlashError(f"--cable: {board.name} is emulated and has no UART: use --cable usb.")
+    # A board without parts knows its pins itself.
+    kit = chips.find_devkit(board.board.devkit) if board.board.devkit else None
+    if kit is not None and (wrong := pins.check_cable(kit, board.parts, cable.uart or 0, cable.tx, cable.rx)):
+        raise FlashError("\n".join(f"--cable: {sentence}." for sentence in wrong))
+
+
+def _parse_cable(text: str) -> Cable:
+    if text == "usb":
+        return Cable()
+    match = _UART.fullmatch(text)
+    if match is None or (match[4] and int(match[4]) not in _BAUDS):
+        raise FlashError(
+            f"--cable {text!r:.80}: give usb, or UART:TX:RX with the numbers of its pins, for example 1:17:18, or "
+            f"UART:TX:RX:BAUD with {_BAUDS[0]} to {_BAUDS[-1]} baud; none for a board that goes back to Wi-Fi."
+        )
+    return Cable(int(match[1]), int(match[2]), int(match[3]), int(match[4] or Cable().baud))
+
+
+def _cable_before(stored: Mapping[str, Any]) -> Cable | None:
+    table = stored.get("serial")
+    if stored.get("link") != "serial" or not isinstance(table, dict):
+        return None
+    if table.get("usb") is True:
+        return Cable()
+    numbers = {key: table[key] for key in ("uart", "tx", "rx", "baud") if type(table.get(key)) is int}
+    return Cable(**numbers) if {"uart", "tx", "rx"} <= numbers.keys() else None
 
 
 def choose_broker(
@@ -74,12 +148,20 @@ def choose_wifi(given: Wifi | None, stored: Mapping[str, Any], *, emulated: bool
     raise FlashError("the board knows no Wi-Fi yet: name it with --wifi SSID; its password is then asked for.")
 
 
-def table(board: Board, *, device: str, key: bytes, name: str, broker: Broker, wifi: Wifi | None) -> dict[str, Any]:
-    """board.json. It holds secrets. Raises BoardFileError."""
-    tls = {"ca": CA.lstrip("/"), "server_hostname": broker.host} if broker.tls else None
-    mqtt = {"host": broker.host, "port": broker.port, "user": device, "password": mqtt_password(key), "tls": tls}
+def table(
+    board: Board, *, device: str, key: bytes, name: str, broker: Broker | Cable, wifi: Wifi | None
+) -> dict[str, Any]:
+    """board.json. It holds secrets. A cable stands in the broker's place. Raises BoardFileError."""
+    mqtt = serial = None
+    if isinstance(broker, Cable):
+        serial = broker.table
+    else:
+        tls = {"ca": CA.lstrip("/"), "server_hostname": broker.host} if broker.tls else None
+        mqtt = {"host": broker.host, "port": broker.port, "user": device, "password": mqtt_password(key), "tls": tls}
     network = None if wifi is None else {"ssid": wifi.ssid, "password": wifi.password}
-    return boardfile.to_board_json(board, device=None, key_hex=key.hex(), name=name, mqtt=mqtt, wifi=network, sim=None)
+    return boardfile.to_board_json(
+        board, device=None, key_hex=key.hex(), name=name, mqtt=mqtt, wifi=network, sim=None, serial=serial
+    )
 
 
 def _is_here(host: str) -> bool:

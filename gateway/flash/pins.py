@@ -2,12 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from typing import ClassVar
+
+from pydantic import BaseModel
 
 from gateway.flash.chips import DevKit
 from gateway.flash.parts import Part, Role
 
-__all__ = ["check"]
+__all__ = ["check", "check_cable"]
+
+
+class _CablePins(BaseModel):
+    tx: int
+    rx: int
+
+
+class _Cable(Part):
+    """A UART towards the gateway: no part, but it takes pins as one does."""
+
+    MODULE = "serial_port"
+    ROLES: ClassVar[dict[str, Role]] = {"tx": Role("RX", "out"), "rx": Role("TX", "in")}
+
+    pins: _CablePins
 
 
 def check(board: str, kit: DevKit, parts: Sequence[Part]) -> list[str]:
@@ -16,8 +33,24 @@ def check(board: str, kit: DevKit, parts: Sequence[Part]) -> list[str]:
     A pin may be used once, except by a bus whose parts have addresses of their own; it must be one that the kit brings
     out, that neither the chip nor the kit needs, and that can do what the part asks.
     """
-    used: dict[int, tuple[Part, str]] = {}
+    return [f"{board}: parts.{part.name}.pins.{key}: {why}" for part, key, why in _wrong(kit, parts)]
+
+
+def check_cable(kit: DevKit, parts: Sequence[Part], uart: int, tx: int, rx: int) -> list[str]:
+    """What keeps a cable from that UART and those pins of a kit with these parts: "tx: GPIO…, and what to use instead",
+    a sentence each."""
     wrong = []
+    if uart not in kit.chip.uarts:
+        has = " or ".join(map(str, kit.chip.uarts))
+        why = "is the prompt's own" if uart == 0 else f"does not exist on the {kit.chip.title}"
+        wrong.append(f"UART{uart} {why}; use {has}")
+    cable = _Cable(driver="cable", name="cable", title="cable", pins=_CablePins(tx=tx, rx=rx))
+    return wrong + [f"{key}: {why}" for part, key, why in _wrong(kit, (*parts, cable)) if part is cable]
+
+
+def _wrong(kit: DevKit, parts: Sequence[Part]) -> Iterator[tuple[Part, str, str]]:
+    """(part, role, why and what instead) of each pin that is wrong."""
+    used: dict[int, tuple[Part, str]] = {}
     taken = {pin for part in parts for pin in part.pin_of().values()}
     for part in parts:
         for key, pin in part.pin_of().items():
@@ -25,9 +58,8 @@ def check(board: str, kit: DevKit, parts: Sequence[Part]) -> list[str]:
             why = _other_use(pin, part, key, used) or _unfit(pin, part, role, kit)
             if why is not None:
                 fit = [free for free in kit.free if free not in taken and _unfit(free, part, role, kit) is None]
-                wrong.append(f"{board}: parts.{part.name}.pins.{key}: GPIO{pin} {why}; {_instead(fit, kit)}")
+                yield part, key, f"GPIO{pin} {why}; {_instead(fit, kit)}"
             used.setdefault(pin, (part, key))
-    return wrong
 
 
 def _other_use(pin: int, part: Part, key: str, used: dict[int, tuple[Part, str]]) -> str | None:

@@ -93,7 +93,7 @@ class Facts:
     @property
     def chip(self) -> str:
         """As board.toml names it: esp32, esp32c3, …; unix for an emulated board."""
-        if self.platform in ("linux", "darwin"):
+        if self.platform in ("linux", "darwin", "qemu"):
             return "unix"
         return self.machine.rpartition(" with ")[2].lower().replace("-", "") or self.platform
 
@@ -222,8 +222,8 @@ def _connect(port: str) -> SerialTransport:
     except (TransportError, OSError) as why:
         raise FlashError(
             f"{port}: cannot be opened ({why}). `hearthgate boards` lists the ports; one that another program has open "
-            "(a terminal, a gateway with a serial link) must be closed there first; you may have to be in the group "
-            "dialout."
+            "(a terminal, a gateway with a serial link) must be closed there first. If permission is denied: sudo "
+            "usermod -aG dialout $USER, then log out and in."
         ) from why
 
 

@@ -62,8 +62,8 @@ class Component:
 
 @dataclass(frozen=True, slots=True)
 class Manifest:
-    """An update for boards of the class `klass` ("BOARD MPY": the board's name, and what its MicroPython says of .mpy
-    files), to be written into `slot`."""
+    """An update for boards of the class `klass` ("BOARD MPY" or "BOARD+LINK MPY": the board's name, its link where that
+    is not MQTT, and what its MicroPython says of .mpy files), to be written into `slot`."""
 
     sequence: int
     klass: str
@@ -165,6 +165,6 @@ def _text(data: bytes) -> str:
         text = data.decode("ascii")
     except UnicodeDecodeError:
         text = ""
-    if not re.fullmatch(r"[a-z][a-z0-9-]{0,31} \d{1,6}", text):
+    if not re.fullmatch(r"[a-z][a-z0-9-]{0,31}(\+[a-z]{1,15})? \d{1,6}", text):
         raise FrameError("a class that is none")
     return text

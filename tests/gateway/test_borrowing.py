@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from gateway.app import borrowing
-from gateway.app.borrowing import address, borrowed, socket_path
+from gateway.app.borrowing import address, borrowed, borrowed_port, socket_path
 from gateway.store.database import Database, StoreError
 
 
@@ -86,6 +86,39 @@ def test_a_change_that_the_gateway_does_not_take_over_is_told(tmp_path: Path):
         with pytest.raises(StoreError, match="has not taken it over: no room"), borrowed(path) as loan:
             loan.changed = True
         assert lent.result() == b'{"changed": true}\n'
+
+
+def test_where_no_gateway_runs_a_port_is_free(tmp_path: Path):
+    with borrowed_port(tmp_path / "db.sqlite", "/dev/ttyUSB0") as released:
+        assert not released
+
+
+@pytest.mark.parametrize(
+    ("answer", "was_there"),
+    [(b'{"released": true}\n', True), (b'{"released": false}\n', False), (b'{"done": true}\n', False), (b"", False)],
+    ids=["it had it", "it had it not", "an older gateway", "it is gone"],
+)
+def test_a_port_is_asked_for_and_given_back(tmp_path: Path, answer: bytes, was_there: bool):
+    path = tmp_path / "db.sqlite"
+    with socket.socket(socket.AF_UNIX) as listener, ThreadPoolExecutor(1) as pool:
+        listener.bind(str(socket_path(path)))
+        listener.listen()
+
+        def lender() -> list[bytes]:
+            with listener.accept()[0] as link, link.makefile("rb") as said:
+                link.sendall(b'{"ready": true}\n')
+                heard = [said.readline()]
+                link.sendall(answer)
+                if answer:
+                    heard.append(said.readline())
+                    with contextlib.suppress(ConnectionError):
+                        link.sendall(b'{"done": true}\n')
+                return heard
+
+        lent = pool.submit(lender)
+        with borrowed_port(path, "/dev/ttyUSB0") as released:
+            assert released == was_there
+        assert lent.result() == [b'{"port": "/dev/ttyUSB0"}\n', b'{"changed": false}\n'][: 1 + bool(answer)]
 
 
 def test_a_short_path_is_its_own_address(tmp_path: Path):

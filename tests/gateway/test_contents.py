@@ -112,6 +112,7 @@ def test_without_a_known_machine_native_code_stays_source() -> None:
         ("Generic ESP32S3 module with ESP32S3", "esp32", "esp32s3"),
         ("Generic ESP32S3 module with Octal-SPIRAM with ESP32S3", "esp32", "esp32s3"),
         ("linux [GCC 14.2.1] version", "linux", "unix"),
+        ("mps2-an385 with Cortex-M3", "qemu", "unix"),
     ],
 )
 def test_the_chip_is_read_from_what_micropython_says(machine: str, platform: str, chip: str) -> None:

@@ -12,6 +12,7 @@ from collections.abc import AsyncIterator, Callable
 import pytest
 
 from gateway.app.inbox import Message
+from gateway.app.serial_port import open_port
 from gateway.app.serial_source import SerialSource
 from gateway.app.settings import SettingsError, load
 from gateway.forward.backoff import Backoff
@@ -207,6 +208,38 @@ async def test_a_line_that_is_not_there_is_said_and_tried_again(tmp_path):
     task = asyncio.create_task(source.run(lambda _: asyncio.sleep(0)))
     await until(lambda: source.trouble is not None)
     assert source.trouble is not None and "ttyUSB0" in source.trouble
+    assert not task.done()
+    task.cancel()
+
+
+@pytest.mark.asyncio
+async def test_a_line_that_is_lent_is_closed_and_its_boards_are_gone_until_it_is_back():
+    async with line() as (board, source, taken, _):
+        await board.hello()
+        async with source.lent():
+            with open_port(board.url):  # it takes the port for itself
+                assert source._port is None
+            await until(lambda: len(taken) == 1)
+            assert taken[0].payload == WILL
+            async with source.lent():
+                pass
+            await asyncio.sleep(0.3)
+            assert source._port is None, "who came second went first"
+        await until(lambda: source._port is not None)
+        assert source.trouble is None
+        await board.hello(b"5678")
+        board.say("u", 1, b"a")
+        await board.hears("k", 1)
+
+
+@pytest.mark.asyncio
+async def test_a_line_that_is_not_there_is_lent_at_once(tmp_path):
+    source = SerialSource(f"serial:{tmp_path}/ttyUSB0", backoff=Backoff(0.02, 0.05))
+    task = asyncio.create_task(source.run(lambda _: asyncio.sleep(0)))
+    await until(lambda: source.trouble is not None)
+    for _ in range(20):
+        async with asyncio.timeout(PATIENCE_S), source.lent():
+            await asyncio.sleep(0.01)
     assert not task.done()
     task.cancel()
 

@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable
 import pytest
 
 from gateway.app.inbox import Message
+from gateway.app.serial_source import SerialSource
 from gateway.app.sources import Sources
 
 DEVICE, OTHER = "a0b1c2d3e4f5", "a0b1c2d3e4f6"
@@ -58,3 +59,14 @@ async def test_answers_go_where_a_board_was_last_heard():
     assert cable.said == [f"hg/1/{DEVICE}/ack"]
     assert len(heard) == 2
     task.cancel()
+
+
+@pytest.mark.asyncio
+async def test_a_port_is_lent_by_the_line_that_has_it_and_by_no_other():
+    lines = [SerialSource(url) for url in ("serial:/dev/null", "serial:/dev/zero?baud=9600", "socket://127.0.0.1:1")]
+    sources = Sources(Line(), *lines)
+    for port, lent in (("/dev/zero", 1), ("socket://127.0.0.1:1", 2), ("/dev/full", None)):
+        async with sources.lend_port(port) as released:
+            assert released == (lent is not None)
+            assert [line._lent for line in lines] == [int(n == lent) for n in range(3)]
+    assert not any(line._lent for line in lines)

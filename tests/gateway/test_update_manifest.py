@@ -99,6 +99,10 @@ def test_a_piece_has_a_kilobyte_but_for_the_last() -> None:
     ("items", "want"),
     [
         ([1, 0, 7, CLASS.encode(), "a", bytes(32)], Want(Said.HAS, 7, klass=CLASS, slot="a", digest=bytes(32))),
+        (
+            [1, 0, 7, b"kettle-esp32+serial 2566", "b", bytes(32)],
+            Want(Said.HAS, 7, klass="kettle-esp32+serial 2566", slot="b", digest=bytes(32)),
+        ),
         ([1, 1, SEQUENCE, 3, 1024], Want(Said.WANTS, SEQUENCE, index=3, offset=1024)),
         ([1, 2, SEQUENCE, "battery"], Want(Said.WAITS, SEQUENCE, why="battery")),
         ([1, 6, SEQUENCE, "starts"], Want(Said.ROLLED_BACK, SEQUENCE, why="starts")),
@@ -114,6 +118,7 @@ def test_a_boards_words(items: list[Any], want: Want) -> None:
         [1, 8, 1, ""],
         [2, 1, 1, 0, 0],
         [1, 0, 7, b"../etc 1", "a", bytes(32)],
+        [1, 0, 7, b"kettle-esp32+ 1", "a", bytes(32)],
         [1, 0, 7, CLASS.encode(), "c", bytes(32)],
         [1, 0, 7, CLASS.encode(), "a", bytes(31)],
         [1, 1, 1, -1, 0],

@@ -4,9 +4,13 @@
 #undef MICROPY_PY_TIME
 #undef MICROPY_PY_SELECT
 #undef MICROPY_PY_ASYNCIO
+#undef MICROPY_PY_SYS_STDIO_BUFFER
+#undef MICROPY_PY_MACHINE_INCLUDEFILE
 #define MICROPY_PY_TIME                     (1)
 #define MICROPY_PY_SELECT                   (1)
 #define MICROPY_PY_ASYNCIO                  (1)
+#define MICROPY_PY_SYS_STDIO_BUFFER         (1)
+#define MICROPY_PY_MACHINE_INCLUDEFILE      "board_machine.c"
 #define MICROPY_PY_OS_URANDOM               (1)
 #define MICROPY_PY_OS_INCLUDEFILE           "board_os.c"
 #define MICROPY_PY_TIME_INCLUDEFILE         "board_time.c"

@@ -11,9 +11,11 @@ CFLAGS += -I$(BOARD_DIR) -DMP_CONFIGFILE='"mpconfigboard.h"'
 LDSCRIPT = $(BOARD_DIR)/mps2.ld
 # The port's own wait for the console never sleeps, and its poll of it finds nothing: board_hal.c has better ones.
 LDFLAGS += -Wl,--wrap=mp_hal_stdin_rx_chr,--wrap=mp_hal_stdio_poll
+# Its prompts come at once; a board's start is put before them (board_start.c).
+LDFLAGS += -Wl,--wrap=pyexec_raw_repl,--wrap=pyexec_friendly_repl
 
 SRC_BOARD_O = shared/runtime/gchelper_native.o shared/runtime/gchelper_thumb2.o board_hal.o \
-	shared/timeutils/timeutils.o
+	board_start.o shared/timeutils/timeutils.o
 vpath %.c $(BOARD_DIR)
 
 MPY_CROSS_FLAGS += -march=armv7m

@@ -13,7 +13,7 @@ TEXT = "".join(f"a line of {n}\n" for n in range(60))
 
 def mpremote(url: str, *command: str) -> str:
     done = subprocess.run(
-        [sys.executable, "-m", "mpremote", "connect", url, "resume", *command],
+        [sys.executable, "-m", "mpremote", "connect", url, *command],
         capture_output=True,
         text=True,
         timeout=60,
@@ -24,7 +24,7 @@ def mpremote(url: str, *command: str) -> str:
 
 
 def test_it_copies_a_file_there_and_back_and_runs_code(board: Prompt, tmp_path: Path):
-    # Its UART has one line: the prompt is hung up. The soft reset that mpremote begins with would unmount the files.
+    # Its UART has one line: the prompt is hung up.
     with board:
         url = board.url
     sent, back = tmp_path / "sent", tmp_path / "back"

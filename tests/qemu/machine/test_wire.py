@@ -16,7 +16,7 @@ from tests.qemu.conftest import Report
 from tools import vectors
 from tools.qemu_board import ROOT, Prompt
 
-FIRMWARE = [ROOT / "firmware" / f"{name}.py" for name in ("cbor", "bitpack", "packing", "frame", "mac")]
+FIRMWARE = [ROOT / "firmware" / f"{name}.py" for name in ("cbor", "bitpack", "packing", "frame", "mac", "crash")]
 ANSWERING = [
     ROOT / "tests" / "wire" / "mpy" / "answer.py",
     Path(__file__).parent / "mpy" / "answer_all.py",
