@@ -8,6 +8,7 @@ and Mosquitto's own (`mosquitto`). Everything belongs to the folder's owner, and
 """
 
 import fcntl
+import ipaddress
 import os
 import re
 import secrets
@@ -144,6 +145,12 @@ class BrokerFolder:
             certificates.expiry(authorities[0]),
             certificates.expiry(authorities[1]) if len(authorities) > 1 else None,
         )
+
+    def certified(self, host: str) -> bool:
+        """Whether the broker's certificate is for that name or address: else who verifies it does not connect."""
+        with suppress(ValueError):
+            host = str(ipaddress.ip_address(host))
+        return host.lower() in map(str.lower, certificates.hosts_of(self._read(mosquitto.SERVER)))
 
     def trouble(self) -> str | None:
         """What in the files would make the broker useless, as a sentence; None if nothing is seen."""

@@ -53,7 +53,8 @@ def list_devices(
         return
     if not rows:
         typer.echo(
-            "No device yet. `hearthgate devices add DEVICE --name NAME` enrols one; a board prints its id at start."
+            "No device yet. `hearthgate flash` puts the firmware on a board and enrols it; `hearthgate devices add` "
+            "enrols one that was made elsewhere."
         )
         return
     table = Table(Column("device", no_wrap=True), "name", "kind", "model", "firmware", "state", "last heard")

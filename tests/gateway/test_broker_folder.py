@@ -119,6 +119,13 @@ def test_who_is_let_in_changes_and_nothing_is_written_where_nothing_does(folder:
     assert users == [OTHER, "gateway", "look"]
 
 
+def test_the_certificate_is_for_its_hosts_however_they_are_spelt(tmp_path: Path):
+    folder = BrokerFolder(tmp_path / "broker")
+    set_up(folder, "Pi.local", "192.168.1.5", "fd00::5")
+    assert [host for host in ("pi.local", "192.168.1.5", "fd00:0:0::05") if not folder.certified(host)] == []
+    assert [host for host in ("pi", "192.168.1.6", "localhost", "") if folder.certified(host)] == []
+
+
 @pytest.mark.parametrize("path", ["with space", "a%b", 'a"b', "a$b"])
 def test_a_path_that_stands_in_other_programs_files_is_plain(tmp_path: Path, path: str):
     with pytest.raises(BrokerFolderError, match="without spaces"):

@@ -2,7 +2,7 @@
 
 Its settings are in the environment, where what runs on the chip does not trip over them: CHIP_ID, CHIP_CAUSE (of the
 last reset), CHIP_IMAGE (the flash, as a file), CHIP_BLOCKS, CHIP_MAIN (1: run main.py), CHIP_CUT (bytes that the flash
-still takes before the power goes; -1: it stays).
+still takes before the power goes; -1: it stays), CHIP_WIFI (the network in reach; a chip without it has no radio).
 """
 
 import sys
@@ -16,6 +16,8 @@ def start():
     import vfs
 
     __import__("machine")  # loaded before the machine's own files are out of reach
+    if os.getenv("CHIP_WIFI"):
+        __import__("ntptime")
     flash = sim_flash.Flash(os.getenv("CHIP_IMAGE"), int(os.getenv("CHIP_BLOCKS")))
     if not flash.formatted():
         vfs.VfsLfs2.mkfs(flash)
