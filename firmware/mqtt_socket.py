@@ -66,9 +66,9 @@ class PacketSocket:
 
     def _wrap(self, sock):
         if self._context is None:
-            from mqtt_text import tls
+            from mqtt_tls import tls
 
-            del sys.modules["mqtt_text"]
+            del sys.modules["mqtt_tls"]
             self._context = tls(self._tls["ca"])
         name = self._tls.get("server_hostname") or self._host
         return self._context.wrap_socket(sock, server_hostname=name, do_handshake_on_connect=False)

@@ -1,8 +1,6 @@
-"""What the MQTT client needs rarely, and memory should not hold meanwhile: CONNECT, why it is refused, the TLS context.
+"""What the MQTT client needs rarely, and memory should not hold meanwhile: CONNECT, and why it is refused.
 [x.y] is a section of OASIS MQTT Version 3.1.1.
 """
-
-import binascii
 
 from mqtt_packet import packet, text
 
@@ -40,19 +38,3 @@ def connect(client_id, user, keepalive_s, will, clean, failures):
 def refusal(code):
     """What to do about that code of a CONNACK [3.2.2.3], or the 0x80 of a SUBACK."""
     return _REFUSALS.get(code, "refused with a code that MQTT 3.1.1 does not know: is this an MQTT broker?")
-
-
-def tls(path):
-    """A context that trusts the certificate authority in the file (PEM or DER), and nobody else."""
-    import ssl
-
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    context.verify_mode = ssl.CERT_REQUIRED
-    with open(path, "rb") as file:
-        data = file.read()
-    parts = data.split(b"-----BEGIN CERTIFICATE-----")
-    if len(parts) == 1:
-        context.load_verify_locations(cadata=data)
-    for part in parts[1:]:  # PEM: not every port's mbedTLS parses it
-        context.load_verify_locations(cadata=binascii.a2b_base64(part[: part.find(b"-----END")]))
-    return context

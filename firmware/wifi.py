@@ -103,7 +103,9 @@ class Wifi:
             while self._is_live(self._clock.uptime_ms()):
                 await asyncio.sleep_ms(1000)
             try:
-                self._clock.set_time_s(ntptime.time() + EPOCH_S, "ntp")
+                # The machine's own clock too: TLS looks at that one.
+                ntptime.settime()
+                self._clock.set_time_s(time.time() + EPOCH_S, "ntp")
                 wait_s = _AGAIN_S
             except (OSError, ValueError, IndexError) as error:
                 # Every failure is tried again: without a clock the board measures on and sends uptime.

@@ -20,7 +20,7 @@ from gateway.errors import HearthgateError
 CA_YEARS = 20
 SERVER_DAYS = 730
 _YEAR = timedelta(days=365.25)
-_SLACK = timedelta(days=1)  # a board's clock may be a little behind ours
+_SLACK = timedelta(days=1)  # a clock may be a little behind ours
 _LABEL = r"(?!-)[A-Za-z0-9-]{1,63}(?<!-)"
 _NAME = re.compile(rf"(?=.{{1,253}}$){_LABEL}(\.{_LABEL})*")
 
@@ -46,7 +46,7 @@ def make_ca(now: datetime) -> Pair:
     mark = x509.SubjectKeyIdentifier.from_public_key(key.public_key())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, f"Hearthgate household {mark.digest[:4].hex()}")])
     builder = (
-        _begin(name, name, key, now, now + CA_YEARS * _YEAR)
+        _begin(name, name, key, now - _SLACK, now + CA_YEARS * _YEAR)
         .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
         .add_extension(_usage(signs_certificates=True), critical=True)
         .add_extension(mark, critical=False)
@@ -55,12 +55,20 @@ def make_ca(now: datetime) -> Pair:
 
 
 def make_server(ca: Pair, hosts: Sequence[str], now: datetime) -> Pair:
-    """A certificate for the broker under these names and addresses, good for two years. Raises CertificateError."""
+    """A certificate for the broker under these names and addresses, good for two years from now, and as far back as the
+    authority: a board that cannot ask what time it is knows from that one how late it is at least. Raises
+    CertificateError."""
     authority, ca_key = _certificate(ca.certificate), _private(ca.key)
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "Hearthgate broker")])
     builder = (
-        _begin(name, authority.subject, key, now, min(now + timedelta(days=SERVER_DAYS), authority.not_valid_after_utc))
+        _begin(
+            name,
+            authority.subject,
+            key,
+            min(now - _SLACK, authority.not_valid_before_utc),
+            min(now + timedelta(days=SERVER_DAYS), authority.not_valid_after_utc),
+        )
         .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
         .add_extension(_usage(signs_certificates=False), critical=True)
         .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
@@ -97,7 +105,7 @@ def belongs(pair: Pair) -> bool:
 
 
 def _begin(
-    subject: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePrivateKey, now: datetime, until: datetime
+    subject: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePrivateKey, since: datetime, until: datetime
 ) -> x509.CertificateBuilder:
     return (
         x509.CertificateBuilder()
@@ -105,7 +113,7 @@ def _begin(
         .issuer_name(issuer)
         .public_key(key.public_key())
         .serial_number(x509.random_serial_number())
-        .not_valid_before(now - _SLACK)
+        .not_valid_before(since)
         .not_valid_after(until)
     )
 

@@ -76,9 +76,17 @@ def test_an_expired_certificate_is_refused(play: Play, house: Household):
 
 
 def test_a_certificate_of_tomorrow_is_refused(play: Play, house: Household):
-    house.folder.renew(NOW + timedelta(days=3))
+    """Of an authority of tomorrow: whatever an authority signs holds since it was made."""
+    house.folder.rotate_ca(NOW + timedelta(days=3))
+    house.folder.finish_ca(NOW + timedelta(days=3))
     house.reload()
     refused(play, house, "validity starts in the future", **board(house))
+
+
+def test_a_certificate_that_was_renewed_holds_since_its_authority_does(play: Play, house: Household):
+    house.folder.renew(NOW + timedelta(days=3))
+    house.reload()
+    accepted(play, house, **board(house))
 
 
 def test_the_password_of_another_key_is_refused(play: Play, house: Household):

@@ -1,5 +1,7 @@
 """link.py: a board without a clock learns the time from the gateway's acks, and from no old one."""
 
+import asyncio
+
 from link_bench import BOOT, NOW_S, Bench
 
 
@@ -96,3 +98,35 @@ async def test_a_live_frame_behind_a_backlog_of_this_boot_does_not_hold_the_time
     await bench.serve()
     bench.ack((BOOT, 16))
     assert bench.clock.source == "gateway"
+
+
+async def test_tls_waits_for_a_clock_but_not_for_ever():
+    """Where no time server answers, the gateway tells the time; and to hear it, the board has to connect."""
+
+    async def connects(time_s, ms):
+        bench = Bench(time_s=time_s)
+        bench.link._tls = True
+        ran = []
+
+        async def run():
+            ran.append(bench.clock.now)
+
+        async def pause(_):
+            bench.clock.now += 1000
+            if bench.clock.now > ms:
+                raise asyncio.CancelledError
+
+        bench.client.run = run
+        sleep_ms = asyncio.sleep_ms
+        asyncio.sleep_ms = pause
+        try:
+            await bench.link.keep_connected()
+        except asyncio.CancelledError:
+            pass
+        finally:
+            asyncio.sleep_ms = sleep_ms
+        return ran
+
+    assert await connects(1_700_000_000, 0) == [0]
+    assert await connects(None, 50000) == []
+    assert await connects(None, 70000) == [60000]

@@ -103,7 +103,7 @@ class WLAN:
 now = [0]
 radio = Radio()
 sys.modules["network"] = type("network", (), {"WLAN": WLAN, "STA_IF": 0})
-sys.modules["ntptime"] = type("ntptime", (), {"time": lambda: 0, "host": ""})
+sys.modules["ntptime"] = type("ntptime", (), {"settime": lambda: None, "host": ""})
 
 import wifi
 from wifi import Wifi
