@@ -94,7 +94,7 @@ def check(table, unique_id=None):
     if config.link == "mqtt":
         config.mqtt = _mqtt(_table(table, "mqtt"))
     elif "board.json: " + config.link == "board.json: serial":  # a short text would stay in memory
-        config.mqtt = _host(_table(table, "board.json: serial"))
+        config.mqtt = __import__("serial_config").host(Mqtt(), _table(table, "board.json: serial"))
     else:
         raise _wrong("link", "mqtt or serial")
     config.wifi = _table(table, "wifi", optional=True)
@@ -132,24 +132,6 @@ def _mqtt(table):
     if mqtt.tls is not None:
         _text(mqtt.tls, "board.json: mqtt.tls.ca")
         _text(mqtt.tls, "board.json: mqtt.tls.server_hostname", optional=True)
-    return mqtt
-
-
-def _host(table):
-    """The other end of a cable, as a broker."""
-    mqtt = Mqtt()
-    mqtt.host = table
-    mqtt.port = mqtt.keepalive_s = 0
-    mqtt.user = mqtt.password = None
-    mqtt.tls = None
-    numbers = ("board.json: serial.uart", "board.json: serial.tx", "board.json: serial.rx")
-    ways = (numbers[0], "board.json: serial.usb", "board.json: serial.path")
-    if not any(key.split(".")[-1] in table for key in ways):
-        raise _wrong("board.json: serial", 'an object with "uart": its number, or "usb": true')
-    for key in numbers:
-        _number(table, key, 0, 63, 0)
-    _number(table, "board.json: serial.baud", 1200, 4000000, 115200)
-    _text(table, "board.json: serial.path", optional=True)
     return mqtt
 
 

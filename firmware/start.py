@@ -145,6 +145,7 @@ def _read():
         return None
     finally:
         del sys.modules["config"]
+        sys.modules.pop("serial_config", None)
         gc.collect()
 
 

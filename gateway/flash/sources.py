@@ -22,8 +22,8 @@ _KINDS: Final = ("fridge", "kettle")
 """Modules of which a board has the one that it is."""
 
 LINKS: Final = {
-    "mqtt": ("mqtt", "mqtt_packet", "mqtt_socket", "mqtt_text", "wifi"),
-    "serial": ("cobs", "serial_link", "serial_port"),
+    "mqtt": ("mqtt", "mqtt_packet", "mqtt_socket", "mqtt_text", "mqtt_tls", "wifi"),
+    "serial": ("cobs", "serial_config", "serial_link", "serial_port"),
 }
 """What board.json calls a link -> the modules that only boards with that one have."""
 

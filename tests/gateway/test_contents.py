@@ -71,7 +71,7 @@ def test_every_board_has_its_own_modules_and_no_others(board: str) -> None:
     assert {"kettle.mpy", "fridge.mpy"} & files.keys() == {f"{made.board.kind}.mpy"}
     assert contents.slot_files(made, MpyFormat(6, 3, "xtensawin")) == files
     assert all(data[:1] == b"M" for data in files.values())
-    assert sum(map(len, files.values())) < 64 << 10
+    assert sum(map(len, files.values())) < 64 << 10 or made.board.chip == "unix", "an emulated world takes room too"
 
 
 def test_a_board_on_a_cable_has_what_that_takes_and_says_so() -> None:
