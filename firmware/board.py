@@ -44,6 +44,8 @@ class Board:
 
     def run(self):
         """Until Ctrl-C, a reset or a reboot. However it ends, nothing heats afterwards."""
+        # Whoever switched it on waits for a reading: the first one is not kept for a report.
+        self.appliance.command("live", [1])
         try:
             asyncio.run(self.supervisor.run())
         except KeyboardInterrupt:

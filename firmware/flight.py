@@ -132,7 +132,7 @@ class Flight:
         self.last = self._sealer.seq + 1
         return boot, seq, at[1] + 1 if at[0] == boot else 1
 
-    def news(self, marks):
+    def fresh(self, marks):
         """Whether an ack with these marks confirms more than those before it, since the last rewind."""
         return any(seq > self._upto.get(boot, 0) for boot, seq in marks)
 

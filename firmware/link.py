@@ -18,6 +18,7 @@ _ACK_WAIT_MS = const(1000)
 # A thousand boards whose network comes back begin their backlogs at random within this.
 _SPREAD_MS = const(4096)
 _LOOK_MS = const(1000)
+_TIMELESS_MS = const(60000)
 _WAIT_MOST_S = const(600)
 _TIME_MOST_S = const(1 << 36)
 # An ack tells the time only if what it confirms left no longer ago than a commit and this: else it was held back, or
@@ -66,7 +67,7 @@ class Link:
         self.update = None  # takes a message of an update that verified, and returns why it is refused, or None
         self.woken = asyncio.Event()
         self._greeted = 0
-        self._said_s = 0  # when the gateway said its newest ack
+        self._time_s = 0  # when the gateway said its newest ack
         self._introduced = 0  # the earlier boot whose birth was said last
         self._flight = Flight(sealer.boot, journal, sealer)
         # When the backlog begins, and until when the retained ack is awaited (0: it came).
@@ -89,8 +90,10 @@ class Link:
         )
 
     async def keep_connected(self):
-        """Runs the client. A certificate's dates cannot be checked without a clock, so TLS waits for it."""
-        while self._tls and self._clock.time_s() is None:
+        """Runs the client. A certificate's dates cannot be checked without a clock, so TLS waits for it; but not where
+        nobody tells the time (mqtt_tls.py)."""
+        since_ms = self._clock.real_ms()
+        while self._tls and self._clock.time_s() is None and self._clock.real_ms() - since_ms < _TIMELESS_MS:
             await asyncio.sleep_ms(_LOOK_MS)
         await self.client.run()
 
@@ -141,7 +144,7 @@ class Link:
         dice = os.urandom(2)
         self._begin_ms = now + (dice[0] << 8 | dice[1]) % _SPREAD_MS
         self._ack_by_ms = now + _ACK_WAIT_MS
-        self._said_s = 0
+        self._time_s = 0
         self._flight.retries = 0
         self._flight.rewind(now, self._begin_ms)
         await client.subscribe((self.topic + "ack", self.topic + "cmd", self.topic + "update"))
@@ -256,9 +259,9 @@ class Link:
                 self._boot_reused(mark[0])
                 return "boot"
         # What confirms nothing more and was not said later was heard before, or overtaken: it holds no longer.
-        if message[1] <= self._said_s and not flight.news(marks):
-            return "counter"
-        self._said_s = message[1]
+        if message[1] <= self._time_s and not flight.fresh(marks):
+            return "old"
+        self._time_s = message[1]
         late_ms = (max(flight.wait_s, message[2]) + _LATE_S) * 1000
         flight.wait_s = message[2]
         self._ack_by_ms = 0

@@ -22,7 +22,8 @@ def wait_for_frame(
     limit_s: float,
     meanwhile: Callable[[], None] = lambda: None,
 ) -> bool:
-    """Whether a frame of `device` with a right MAC was stored at or after `since_ms` (Unix), within `limit_s` from now.
+    """Whether a frame of the newest life of `device`, which was heard at or after `since_ms` (Unix), is stored within
+    `limit_s` from now.
 
     opened: the database, which is borrowed from a gateway that runs; asking also makes that one commit soon.
     Raises StoreError.
@@ -33,7 +34,7 @@ def wait_for_frame(
         with opened() as db:
             known = devices.registry(db).get(device)
             newest = db.windows.newest().get(known.id) if known is not None else None
-        if newest is not None and newest.seen_ms >= since_ms:
+        if newest is not None and newest.seen_ms >= since_ms and newest.last_id:
             return True
         if time.monotonic() >= until:
             return False

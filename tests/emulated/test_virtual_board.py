@@ -22,6 +22,7 @@ import pytest
 from gateway.wire import birth, cose, downlink, frame, topics
 from gateway.wire.state import State, Use, decode_state
 from tests.conftest import Broker, BrokerFactory
+from tests.emulated.health import odd
 from tools.virtual_board import VirtualBoard, flash
 
 KEY = bytes(range(32))
@@ -161,7 +162,7 @@ def test_all_that_is_sealed_arrives_once(kind: str, mosquitto: BrokerFactory, tm
         assert health["kind"] == kind
         assert health["frames_sealed"] == health["frames_acked"] == len(gateway.frames)
         assert set(gateway.came.values()) == {1}
-        assert (health["frames_dropped"], health["crashes"], health["refused"]) == (0, 0, {})
+        assert (health["frames_dropped"], health["crashes"], odd(health)) == (0, 0, {})
         assert health["payload_bytes"] == sum(map(len, gateway.sealed.values()))
         assert health["heap_min"] >= LEAST_FREE
         assert gateway.births[0].kind == kind
@@ -227,7 +228,7 @@ def test_a_power_cut_starts_a_new_boot(mosquitto: BrokerFactory, tmp_path: Path)
         await board.start()
         await until(lambda: (2, 1) in gateway.frames, board)
         assert State(2, online=True) in gateway.states
-        assert gateway.births[-1].boot == 2
+        assert any(birth.boot == 2 for birth in gateway.births)
 
     play(scene, mosquitto(), "fridge", tmp_path)
 
@@ -253,7 +254,7 @@ def test_it_says_what_it_keeps_to_itself_and_again_after_a_power_cut(mosquitto: 
         await gateway.command("use", 1 << 12, 0)
         await gateway.command("reboot")
         health = await board.wait_final(PATIENCE_S)
-        assert health["refused"] == {"verb": 1}, "it has no such channel"
+        assert odd(health) == {"verb": 1}, "it has no such channel"
         assert health["heap_min"] >= LEAST_FREE
 
     play(scene, mosquitto(), "kettle", tmp_path)
@@ -281,7 +282,7 @@ def test_a_strangers_command_is_counted_and_not_obeyed(mosquitto: BrokerFactory,
         await gateway.command("flush")
         await gateway.command("reboot")
         health = await board.wait_final(PATIENCE_S)
-        assert health["refused"] == {"unverified": 1, "verb": 1}
+        assert odd(health) == {"unverified": 1, "verb": 1}
 
     play(scene, mosquitto(), "fridge", tmp_path)
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.emulated.health import odd
 from tools import bench_wear
 
 KEY = bytes(range(32))
@@ -22,7 +23,7 @@ def test_on_a_good_link_all_is_confirmed_once_and_little_is_written(tmp_path: Pa
     worn = _live(tmp_path, "good")
     told = worn.told
     assert told["confirmed"] + told["held"] == told["frames"] > 20
-    assert (told["twice"], told["dropped"], told["flash_errors"], told["refused"]) == (0, 0, 0, {})
+    assert (told["twice"], told["dropped"], told["flash_errors"], odd(told)) == (0, 0, 0, {})
     assert 0 < told["written"] <= worn.programmed < 8_000
     assert time.monotonic() - began < 60, "simulated hours must not take real ones"
 

@@ -82,7 +82,7 @@ async def test_acks_twice_and_out_of_order_are_harmless():
     bench.ack((BOOT, 20), (BOOT, 19))
     bench.ack((BOOT, 1))
     assert bench.journal.held == 0
-    assert (bench.sealer.gaps, bench.link.retransmits, bench.link.refused) == (0, 0, {"counter": 7})
+    assert (bench.sealer.gaps, bench.link.retransmits, bench.link.refused) == (0, 0, {"old": 7})
 
 
 async def test_a_gateway_that_forgot_is_told_what_is_gone():
