@@ -133,10 +133,10 @@ def _put(
         except OSError as why:
             raise FlashError(f"{own.ca}: {why.strerror}. It is the CA in the settings ([broker] ca).") from why
         _check_certificate(settings, link)
-    device = _enrol(settings, facts.device, asked.name, board.board.display_name)
+    device, rotated = _enrol(settings, facts.device, asked.name, board.board.display_name)
     values = table(board, device=device.device, key=device.key, name=device.name, broker=link, wifi=network)
     with _bar(console) as progress:
-        done = flashing.put(remote, board, facts, values, ca, progress, lines=lines)
+        done = flashing.put(remote, board, facts, values, ca, progress, lines=lines, rotated=rotated)
     way = f"cable: {link}" if isinstance(link, Cable) else f"broker {link.host}:{link.port}"
     where = f"{board.name}, {done.module_bytes / 1024:.1f} KiB of firmware, {way}"
     if done.copied or done.removed:
@@ -175,9 +175,10 @@ def _check_certificate(settings: Settings, broker: Broker) -> None:
         )
 
 
-def _enrol(settings: Settings, device: str, name: str | None, usual: str) -> devices.Device:
-    """The device as the gateway and the broker know it from now on. Its key is kept, unless it was revoked: then
-    somebody else may have had the board. One that is being changed is the next one from here on."""
+def _enrol(settings: Settings, device: str, name: str | None, usual: str) -> tuple[devices.Device, bool]:
+    """The device as the gateway and the broker know it from now on, and whether its key was being changed. Its key is
+    kept, unless it was revoked: then somebody else may have had the board. One that is being changed is the next one
+    from here on."""
     from gateway.app import rekeying  # noqa: PLC0415 - takes its time to load
 
     with opened_at(settings.store.path) as db:
@@ -192,7 +193,7 @@ def _enrol(settings: Settings, device: str, name: str | None, usual: str) -> dev
             told = admission.tell_mosquitto(settings.broker, db)
             if told is not None and told is not told.YES:
                 typer.echo(f"{told.value}.", err=True)
-    return known
+    return known, rekey is not None
 
 
 def _wait(

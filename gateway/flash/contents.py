@@ -5,6 +5,7 @@
   /ca.pem       whom it trusts, where the link has TLS
   /a/           a slot: every module of the firmware precompiled, and manifest.json, which is written last
   /slot         which slot runs, once an update over the air has taken /b (firmware/slots.py)
+  /key          the key that followed that of board.json, and the one before (firmware/rekey.py)
 
 A cable always fills /a, and /a runs then. An update takes the slot that does not run. What the firmware itself keeps
 (boot, command, frames/ …) lies at / and is never touched here.
@@ -28,6 +29,7 @@ __all__ = [
     "BOARD_JSON",
     "CA",
     "CHOICE",
+    "KEY",
     "MANIFEST",
     "MANIFEST_NAME",
     "OURS",
@@ -50,7 +52,8 @@ CA: Final = "/ca.pem"
 _LOADER: Final = "/main.py"
 
 CHOICE: Final = "/slot"
-_FILES: Final = (_LOADER, BOARD_JSON, CA, CHOICE)
+KEY: Final = "/key"
+_FILES: Final = (_LOADER, BOARD_JSON, CA, CHOICE, KEY)
 OURS: Final = (*_FILES, *(path + HALF_WRITTEN for path in _FILES))
 """Every path at / that flashing may have made; all else there is the firmware's, or a person's."""
 
@@ -107,9 +110,10 @@ def whole(
     ca: bytes | None,
     choice: bytes | None = None,
     link: str = "mqtt",
+    key: bytes | None = None,
 ) -> dict[str, bytes]:
     """Path -> bytes of everything on the board. modules: slot_files() for that link; table: board.json; ca: PEM, or
-    None; choice: of /slot, or None."""
+    None; choice: of /slot, or None; key: of /key, or None."""
     manifest = {
         "board": variant(board.name, link),
         "firmware": firmware_version(),
@@ -119,6 +123,7 @@ def whole(
         **{SLOT + name: data for name, data in sorted(modules.items())},
         **({} if ca is None else {CA: ca}),
         **({} if choice is None else {CHOICE: choice}),
+        **({} if key is None else {KEY: key}),
         BOARD_JSON: json.dumps(table, ensure_ascii=False).encode(),
         _LOADER: (FIRMWARE / "loader" / "main.py").read_bytes(),
         MANIFEST: json.dumps(manifest).encode(),

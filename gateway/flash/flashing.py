@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from gateway.flash import boardfile, chips, contents
+from gateway.flash import boardfile, chips, contents, keys
 from gateway.flash.boardfile import Board
 from gateway.flash.remote import Facts, FlashError, Remote
 from gateway.flash.sources import BOARDS
@@ -78,15 +78,18 @@ def put(
     progress: Progress = lambda _done, _all: None,
     *,
     lines: bool = False,
+    rotated: bool = False,
 ) -> Done:
-    """Make the board hold its firmware, `table` as board.json and `ca`; write only what differs. lines: of slot_files.
+    """Make the board hold its firmware, `table` as board.json and `ca`; write only what differs. lines: of slot_files;
+    rotated: of keys.beside.
 
     Raises FlashError, CompileError. Whenever it is interrupted, calling it again ends the same.
     """
     link = str(table.get("link") or "mqtt")
     modules = contents.slot_files(board, facts.mpy, link, lines=lines)
     choice = contents.choose_first(remote.read(contents.CHOICE))
-    wanted = contents.whole(board, modules, table, ca, choice, link)
+    key = keys.beside(bytes.fromhex(table["key"]), stored_settings(remote), remote.read(contents.KEY), rotated=rotated)
+    wanted = contents.whole(board, modules, table, ca, choice, link, key)
     plan = contents.plan(wanted, remote.hashes(contents.SLOT, contents.OURS))
     for path in plan.remove:
         remote.remove(path)

@@ -6,17 +6,23 @@ Alone: pytest tests/emulated/test_rekey.py (about a minute).
 from __future__ import annotations
 
 import asyncio
+import json
 import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 from gateway.app import admission, rekeying
+from gateway.flash import flashing
+from gateway.flash.configuring import Broker, table
+from gateway.flash.remote import Remote
+from gateway.flash.sources import find_board
 from gateway.store import devices
 from tools.serial_board import SerialBoard
 from tools.update_house import House, house
 
 BOARD = "5e00000000c1"
 PATIENCE_S = 60.0
+QUICK = {"report_s": 1, "quiet_s": 1, "step_ms": 500, "durable": True}
 
 Scene = Callable[[House, SerialBoard], Awaitable[None]]
 
@@ -24,7 +30,7 @@ Scene = Callable[[House, SerialBoard], Awaitable[None]]
 def play(folder: Path, scene: Scene) -> None:
     async def played() -> None:
         async with house(folder) as home:
-            board = await home.board(BOARD, report_s=1, quiet_s=1, step_ms=500)
+            board = await home.board(BOARD, **QUICK)
             try:
                 board.switch_on()
                 await home.online(BOARD, PATIENCE_S)
@@ -140,3 +146,33 @@ def test_a_board_finds_in_while_the_broker_knows_its_old_password_only(tmp_path:
         assert strays(home) == []
 
     play(tmp_path, scene)
+
+
+def test_a_board_that_is_flashed_while_its_key_is_changed_still_sends_what_it_holds(tmp_path: Path) -> None:
+    async def scene(home: House, board: SerialBoard) -> None:
+        await beyond(home, 1, 3)
+        board.cut_power()
+        key = await begin(home)
+        rekey = (await home.gateway.store(rekeying.pending, home.gateway.db))[BOARD]
+        assert rekey.next.key == key
+        await asyncio.to_thread(flash, board, home.gateway.broker_port, key)
+        await settled(home, key)
+        boot = await home.online(BOARD, PATIENCE_S, 1)
+        await beyond(home, boot, 2)
+        await whole(home)
+        assert strays(home) == []
+
+    play(tmp_path, scene)
+
+
+def flash(board: SerialBoard, port: int, key: bytes) -> None:
+    """As `hearthgate flash` does it."""
+    made = find_board("fridge-sim")
+    where = Broker("127.0.0.1", port, tls=False)
+    values = table(made, device=BOARD, key=key, name="Fridge", broker=where, wifi=None) | QUICK
+    board.switch_on()
+    with Remote.open(board.port, 10.0) as remote:
+        flashing.put(remote, made, remote.facts(), values, None, rotated=True)
+        kept = json.loads(remote.read("/key") or b"null")
+        assert kept["key"] == key.hex() and kept["old"] != key.hex()
+        remote.reset()
