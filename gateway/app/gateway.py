@@ -21,6 +21,7 @@ from gateway.app.settings import Settings, SettingsError, SinkSettings
 from gateway.app.source import MqttSource
 from gateway.app.sources import Sources
 from gateway.app.updating import Updating
+from gateway.app.watching import Watching
 from gateway.consent import pseudonym, register
 from gateway.consent.grants import Grant
 from gateway.forward import notices
@@ -88,6 +89,7 @@ class Gateway:
         self._register = register.Register(self.db)
         self._participation = Participation(self.db, self.store, self._register, self.command, now_ms)
         self._rekeying = Rekeying(self.db, self.store, self.command)
+        self.watching = Watching(self.db, self.store, self.command)
         self.updating = Updating(self.db, self.store, self._sources, self.ingest.looked)
         self._listeners: list[Callable[[frames.Committed], None]] = [
             self._participation.heard,
@@ -114,6 +116,7 @@ class Gateway:
         self._spawn("participation", self._participation.run())
         self._spawn("rekeying", self._rekeying.run())
         self._spawn("updating", self.updating.run())
+        self._spawn("watching", self.watching.run())
         for sink, queue in zip(sinks, queues, strict=True):
             # In a thread: what a sink needs takes long to load, and the boards wait for their first ack.
             self.forwarders.append(Forwarder(queue, await asyncio.to_thread(make_sink, sink), self.store))

@@ -27,7 +27,7 @@ async def build(live: Live) -> None:
     shelf = _Shelf(cards, chart)
 
     async def refresh() -> None:
-        home = await live.home()
+        home = await live.watch()
         shared = len((await live.sharing()).active)
         _say(headline, live, home, shared)
         update.update(await live.update())

@@ -87,6 +87,11 @@ class Live:
         """What could not be used."""
         return await self._look(self._problems)
 
+    async def watch(self) -> HomeView:
+        """Devices and counters, for somebody who looks at them: the boards report every second meanwhile."""
+        self.gateway.watching.looked()
+        return await self.home()
+
     async def update(self) -> UpdateView:
         """The last update that was ordered, with the version that boards would get now where none was made yet."""
         view = await self._look(self._update)
