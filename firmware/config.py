@@ -94,6 +94,7 @@ def check(table, unique_id=None):
     if config.link == "mqtt":
         config.mqtt = _mqtt(_table(table, "mqtt"))
     elif "board.json: " + config.link == "board.json: serial":  # a short text would stay in memory
+        # Its name is none that MicroPython keeps, as that of an import would be.
         config.mqtt = __import__("serial_config").host(Mqtt(), _table(table, "board.json: serial"))
     else:
         raise _wrong("link", "mqtt or serial")

@@ -105,7 +105,7 @@ class Wifi:
             try:
                 # The machine's own clock too: TLS looks at that one.
                 ntptime.settime()
-                self._clock.set_time_s(time.time() + EPOCH_S, "ntp")
+                self._clock.set_time_s(int(time.time()) + EPOCH_S, "ntp")
                 wait_s = _AGAIN_S
             except (OSError, ValueError, IndexError) as error:
                 # Every failure is tried again: without a clock the board measures on and sends uptime.

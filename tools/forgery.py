@@ -84,7 +84,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     if unknown := sorted(set(options.kind) - set(KINDS)):
         parser.error(f"no kind {', '.join(unknown)}; there are {', '.join(KINDS)}")
-    logging.getLogger("gateway").setLevel(logging.ERROR)
     began = time.monotonic()
     try:
         tallies = run(options.kind or KINDS, options.mutations, options.seed, _progress())
@@ -106,4 +105,5 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
+    logging.getLogger("gateway").setLevel(logging.ERROR)  # what is refused is told there each time
     sys.exit(main())

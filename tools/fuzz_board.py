@@ -174,8 +174,10 @@ def _ack() -> Iterator[Parse]:
                 held = " ".join(f"{link.BOOT}.{seq}" for seq in range(upto + 1, link.FRAMES + 1))
                 if not said.startswith(f"holds {held}, "):
                     raise Broken(f"frames 1 to {upto} are confirmed, and the board {said}")
-            if "refused :" not in said:
-                raise Refused(said.partition("refused ")[2].partition(":")[0])
+            # An ack that says no more than the one before is counted, and is a right one all the same.
+            reasons = said.partition("refused ")[2].partition(":")[0]
+            if wrong := [why for why in reasons.split(", ") if why and why.split(" ")[0] != "old"]:
+                raise Refused(", ".join(wrong))
 
         yield parse
 

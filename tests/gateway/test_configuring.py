@@ -5,6 +5,7 @@ Broker and Wi-Fi are in test_contents.py.
 
 from __future__ import annotations
 
+import sys
 from typing import Any
 
 import pytest
@@ -99,12 +100,15 @@ def test_also_where_the_board_had_it_before() -> None:
 
 
 @pytest.mark.parametrize("cable", [Cable(), Cable(1, 27, 14, 9600)])
-def test_its_board_json_names_the_cable_and_no_network_and_the_firmware_takes_it(cable: Cable) -> None:
+def test_its_board_json_names_the_cable_and_no_network_and_the_firmware_takes_it(
+    cable: Cable, monkeypatch: pytest.MonkeyPatch
+) -> None:
     made = table(find_board("kettle-esp32"), device="5e0000000001", key=KEY, name="Kettle", broker=cable, wifi=None)
     assert (made["link"], made["serial"], made["wifi"]) == ("serial", cable.table, None)
     assert "mqtt" not in made
     assert "device" not in made, "the chip's own id"
     assert choose_cable(find_board("kettle-esp32"), None, made, network=False) == cable
+    monkeypatch.setitem(sys.modules, "serial_config", onboard.load("serial_config"))
     read = onboard.load("config").check(made, "5e0000000001")
     assert (read.link, read.mqtt.host) == ("serial", cable.table)
 

@@ -3,5 +3,5 @@
 host = ""
 
 
-def time():
+def settime():
     raise OSError(110)
