@@ -1,4 +1,4 @@
-"""docs/FIRST_READING.md, as a person follows it: its own commands, from an empty home to a reading in the console.
+"""boards/FIRST_READING.md, as a person follows it: its own commands, from an empty home to a reading in the console.
 
 Real Mosquitto over TLS with the files that `hearthgate broker setup` makes, the gateway as the process that its unit
 starts, a virtual board on a serial port that mpremote flashes, and a real Chromium. What cannot be real on a machine
@@ -27,7 +27,7 @@ from tests.emulated.empty_pi import EmptyPi
 from tools.serial_board import SerialBoard
 
 ROOT = Path(__file__).resolve().parents[2]
-DOCUMENT = (ROOT / "docs" / "FIRST_READING.md").read_text(encoding="utf-8")
+DOCUMENT = (ROOT / "boards" / "FIRST_READING.md").read_text(encoding="utf-8")
 WIFI_PASSWORD = "correct horse battery"
 LATER = "## 8. When there is a new version"
 IMAGE = "ESP32_GENERIC_C3-20251209-v1.27.0.bin"
