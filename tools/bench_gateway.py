@@ -187,9 +187,11 @@ async def _ingest(folder: Path) -> tuple[float, int, int]:
                 for name in _names():
                     await client.publish(topics.topic(name, "birth"), birth, qos=1, retain=True)
             with _flooding(port):
-                await asyncio.wait_for(began.wait(), 60)
+                async with asyncio.timeout(60):
+                    await began.wait()
                 first = time.perf_counter()
-                await asyncio.wait_for(finished.wait(), 120)
+                async with asyncio.timeout(120):
+                    await finished.wait()
                 await gateway.ingest.settle()
                 took_s = time.perf_counter() - first
         finally:

@@ -121,7 +121,8 @@ class ChaosBoard:
     async def ready(self) -> None:
         """Wait until it has started for the first time: what is new on its flash is written. Raises BoardError."""
         try:
-            await asyncio.wait_for(self._booted.wait(), _START_S)
+            async with asyncio.timeout(_START_S):
+                await self._booted.wait()
         except TimeoutError:
             words = "".join(f"\n  {line}" for line in list(self.virtual.console)[-12:])
             raise BoardError(f"board {self.plan.name} does not start{words}") from None
@@ -159,7 +160,8 @@ class ChaosBoard:
         """Wait until the power cut that was ordered has come; else pull the plug. Whether it came in a write."""
         self._cut.clear()
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._cut.wait(), wait_s)
+            async with asyncio.timeout(wait_s):
+                await self._cut.wait()
         await self.kill()
         return self._cut.is_set()
 

@@ -89,7 +89,8 @@ class Part:
         if self.alive and self.process is not None:
             with contextlib.suppress(ProcessLookupError, TimeoutError):
                 self.process.send_signal(signal.SIGTERM)
-                await asyncio.wait_for(self.process.wait(), _STOP_S)
+                async with asyncio.timeout(_STOP_S):
+                    await self.process.wait()
         await self.kill()
 
     async def _reap(self) -> None:
@@ -194,7 +195,8 @@ class Gateway(Part):
     async def ready(self) -> None:
         """Until it has found the broker, or for as long as that takes as a rule: the broker may be away."""
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._connected.wait(), _CONNECT_S)
+            async with asyncio.timeout(_CONNECT_S):
+                await self._connected.wait()
 
     def limit_files(self, most_bytes: int | None) -> None:
         """Let no file grow beyond so many bytes, as if the disk was full; None lifts that."""

@@ -54,7 +54,8 @@ async def run(options: argparse.Namespace, folder: Path) -> dict[str, Any]:
             if left_s <= 0:
                 break
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(stop.wait(), min(5.0, left_s))
+                async with asyncio.timeout(min(5.0, left_s)):
+                    await stop.wait()
             for board in home.boards:
                 board.check()
             await _progress(home, time.monotonic() - began)

@@ -66,7 +66,8 @@ async def _verify(database: Path) -> dict[str, Any]:
         sys.executable, "-m", "gateway", "audit", "verify", "--json",
         cwd=database.parent, env=environment, stdout=asyncio.subprocess.PIPE,
     )  # fmt: skip
-    out, _ = await asyncio.wait_for(asked.communicate(), PATIENCE_S)
+    async with asyncio.timeout(PATIENCE_S):
+        out, _ = await asked.communicate()
     if asked.returncode not in (0, 1):
         raise OSError(f"`hearthgate audit verify` ended with status {asked.returncode}")
     verdict: dict[str, Any] = json.loads(out)

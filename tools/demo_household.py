@@ -120,7 +120,8 @@ async def household(folder: Path, speed: int) -> AsyncIterator[Household]:
         cloud.keys = {"manufacturer": (await gateway.store(audit.signing_key, gateway.db, "manufacturer")).public}
         await gateway.start()
         await gateway.grant(first_grant(now_ms()))
-        await asyncio.wait_for(gateway.source.connected.wait(), 15)
+        async with asyncio.timeout(15):
+            await gateway.source.connected.wait()
         console = Console(gateway, "127.0.0.1", port_or_free(8080))
         await console.start()
         stack.push_async_callback(console.close)

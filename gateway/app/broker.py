@@ -80,7 +80,8 @@ class BuiltinBroker:
         """Stop listening; nothing to do if it never did."""
         if self._started:
             self._started = False
-            await asyncio.wait_for(self._broker.shutdown(), 10)
+            async with asyncio.timeout(10):
+                await self._broker.shutdown()
 
     async def _known(self) -> Mapping[str, tuple[str, ...]]:
         boards = {} if self._passwords is None else await self._passwords()

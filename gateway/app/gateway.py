@@ -140,7 +140,8 @@ class Gateway:
         """Commit and ack what has come by now, unless that takes longer than a stop may take."""
         if self.ingest.trouble is None and not any(task.done() for task in self._tasks):
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self.ingest.settle(), _FLUSH_S)
+                async with asyncio.timeout(_FLUSH_S):
+                    await self.ingest.settle()
 
     async def close(self) -> None:
         """Stop the parts; what has come is committed first, and what could not be is sent again by its board."""

@@ -139,7 +139,8 @@ class Ingest:
                     self._pace.hurry(_now_s())
                 continue
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._changed.wait(), None if math.isinf(left_s) else left_s)
+                async with asyncio.timeout(None if math.isinf(left_s) else left_s):
+                    await self._changed.wait()
 
     async def _committed(self, batch: list[Arrived]) -> frames.Committed:
         """Commit a batch, however long the disk is full: nothing of it is acked before, and no more is taken."""

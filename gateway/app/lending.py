@@ -106,7 +106,8 @@ class Lending:
                 self._asked.clear()
                 held = await self._hold()
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._asked.wait(), None if held else AGAIN_S)
+                async with asyncio.timeout(None if held else AGAIN_S):
+                    await self._asked.wait()
 
     async def close(self) -> None:
         """Lend no more."""

@@ -82,7 +82,8 @@ class Participation:
             self._news.clear()
             wait_s = await self._tell()
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._news.wait(), wait_s)
+                async with asyncio.timeout(wait_s):
+                    await self._news.wait()
 
     async def _tell(self) -> float:
         """Tell whom there is something to tell; how long it then may wait."""

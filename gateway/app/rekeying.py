@@ -179,7 +179,8 @@ class Rekeying:
             self._news.clear()
             wait_s = await self._tell()
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._news.wait(), wait_s)
+                async with asyncio.timeout(wait_s):
+                    await self._news.wait()
 
     async def _tell(self) -> float:
         waiting = await self._store(pending, self._db)

@@ -146,7 +146,8 @@ class SerialSource:
             while True:
                 data = None
                 with contextlib.suppress(TimeoutError):
-                    data = await asyncio.wait_for(self._came.get(), self._silent_s / 5)
+                    async with asyncio.timeout(self._silent_s / 5):
+                        data = await self._came.get()
                 if data == b"":
                     raise OSError("the line has ended")
                 for frame in self._deframer.feed(data or b""):
@@ -222,7 +223,8 @@ class SerialSource:
                     log.warning("%s: %s", name, why)
                     return False
                 with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(board.confirmed.wait(), _ANSWER_S + len(payload) * _BITS / self._baud)
+                    async with asyncio.timeout(_ANSWER_S + len(payload) * _BITS / self._baud):
+                        await board.confirmed.wait()
                     return not board.gone
             return False
 

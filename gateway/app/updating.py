@@ -146,7 +146,8 @@ class Updating:
                 log.warning("updates wait: %s", why)
                 wait_s = _AGAIN_S
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._news.wait(), wait_s)
+                async with asyncio.timeout(wait_s):
+                    await self._news.wait()
             self._news.clear()
 
     async def _ask(self) -> float:

@@ -60,7 +60,8 @@ async def _until(stop: asyncio.Event) -> None:
 async def _show(gateway: Gateway, acked: asyncio.Event) -> None:
     """Run the console until cancelled. Raises ConsoleError."""
     with contextlib.suppress(TimeoutError):
-        await asyncio.wait_for(acked.wait(), _BOARDS_FIRST_S)
+        async with asyncio.timeout(_BOARDS_FIRST_S):
+            await acked.wait()
     # The console's libraries take seconds to load on a small machine: the boards are heard first, and meanwhile.
     module = await asyncio.to_thread(importlib.import_module, "gateway.web.console")
     console: Console = module.Console(gateway, gateway.settings.console.host, gateway.settings.console.port)

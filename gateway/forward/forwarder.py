@@ -201,6 +201,7 @@ class Forwarder:
         if 0 < left_s < wait_s:
             wait_s = left_s
         try:
-            await asyncio.wait_for(self._wake.wait(), wait_s)
+            async with asyncio.timeout(wait_s):
+                await self._wake.wait()
         except TimeoutError:
             return

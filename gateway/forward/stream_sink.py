@@ -114,7 +114,8 @@ class StreamSink:
         try:
             while not gone.is_set():
                 with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(gone.wait(), _BEAT_S)
+                    async with asyncio.timeout(_BEAT_S):
+                        await gone.wait()
                 if not gone.is_set():
                     await answer.write(b":\n\n")
         except (OSError, RuntimeError):

@@ -244,6 +244,20 @@ def test_a_household_that_says_no_or_stop_is_left_alone(tmp_path: Path) -> None:
     play(tmp_path, scene)
 
 
+@pytest.mark.parametrize("steps", range(8))
+def test_it_ends_when_told_to_in_whatever_moment_something_came(tmp_path: Path, steps: int) -> None:
+    async def scene(desk: Desk) -> None:
+        task = asyncio.create_task(desk.updating.run())
+        await desk.quiet()
+        desk.updating.changed()
+        for _ in range(steps):
+            await asyncio.sleep(0)
+        task.cancel()
+        assert await asyncio.wait([task], timeout=5) == ({task}, set())
+
+    play(tmp_path, scene)
+
+
 def test_a_board_that_comes_online_is_asked_at_once(tmp_path: Path) -> None:
     async def scene(desk: Desk) -> None:
         known = devices.registry(desk.db)[FIRST]
