@@ -80,6 +80,15 @@ class House:
         """How far each board is."""
         return await self.gateway.store(updates.rows, self.gateway.db)
 
+    async def select(self, query: str) -> list[Any]:
+        """What the database answers, in its thread: in any other its connection may be closed in that moment."""
+        return await self.gateway.store(lambda: self.gateway.db.connection.execute(query).fetchall())
+
+    async def numbers(self) -> dict[int, tuple[int, int]]:
+        """Boot -> how many frames are stored, and the highest number."""
+        rows = await self.select("SELECT boot, count(*), max(seq) FROM frame GROUP BY boot ORDER BY boot")
+        return {boot: (count, highest) for boot, count, highest in rows}
+
     async def until(self, condition: Callable[[dict[str, Row]], bool], limit_s: float) -> dict[str, Row]:
         """Wait until that holds of the rows. Raises TimeoutError."""
         async with asyncio.timeout(limit_s):
@@ -104,10 +113,14 @@ class House:
         birth = devices.newest_birth(self.gateway.db, known.id)
         return birth.boot if birth is not None and known.online else 0
 
-    def firmware(self, device: str) -> str:
+    async def firmware(self, device: str) -> str:
         """What the board last said that it runs."""
-        birth = devices.newest_birth(self.gateway.db, devices.registry(self.gateway.db)[device].id)
-        return "" if birth is None else birth.firmware
+
+        def look() -> str:
+            birth = devices.newest_birth(self.gateway.db, devices.registry(self.gateway.db)[device].id)
+            return "" if birth is None else birth.firmware
+
+        return await self.gateway.store(look)
 
     def _flash(self, board: SerialBoard, known: devices.Device, settings: Mapping[str, Any]) -> None:
         kind = find_board(BOARD)

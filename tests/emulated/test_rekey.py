@@ -56,20 +56,14 @@ async def settled(home: House, key: bytes) -> None:
             await asyncio.sleep(0.1)
 
 
-def frames(home: House) -> dict[int, tuple[int, int]]:
-    """Boot -> how many frames are stored, and the highest number."""
-    rows = home.gateway.db.connection.execute("SELECT boot, count(*), max(seq) FROM frame GROUP BY boot")
-    return {boot: (count, highest) for boot, count, highest in rows}
-
-
-def strays(home: House) -> list[tuple[str, str]]:
-    return home.gateway.db.connection.execute("SELECT topic, reason FROM dead_letter").fetchall()
+async def strays(home: House) -> list[tuple[str, str]]:
+    return await home.select("SELECT topic, reason FROM dead_letter")
 
 
 async def whole(home: House) -> None:
     """Wait until no number of any boot is missing: what is live goes between what is left from before."""
     async with asyncio.timeout(PATIENCE_S):
-        while any(count != highest for count, highest in frames(home).values()):
+        while any(count != highest for count, highest in (await home.numbers()).values()):
             home.gateway.ingest.looked()
             await asyncio.sleep(0.1)
 
@@ -77,7 +71,7 @@ async def whole(home: House) -> None:
 async def beyond(home: House, boot: int, count: int) -> None:
     """Wait until so many frames of that boot are stored."""
     async with asyncio.timeout(PATIENCE_S):
-        while frames(home).get(boot, (0, 0))[0] < count:
+        while (await home.numbers()).get(boot, (0, 0))[0] < count:
             home.gateway.ingest.looked()
             await asyncio.sleep(0.1)
 
@@ -85,24 +79,24 @@ async def beyond(home: House, boot: int, count: int) -> None:
 def test_a_board_takes_its_next_key_twice_and_nothing_is_lost(tmp_path: Path) -> None:
     async def scene(home: House, board: SerialBoard) -> None:
         await beyond(home, 1, 3)
-        keys = [devices.registry(home.gateway.db)[BOARD].key]
+        keys = [(await home.gateway.store(devices.registry, home.gateway.db))[BOARD].key]
         for boot in (2, 3):
             keys.append(await begin(home))
             await settled(home, keys[-1])
             assert await home.online(BOARD, PATIENCE_S, boot - 1) == boot
             await beyond(home, boot, 3)
         assert len(set(keys)) == 3
-        assert set(frames(home)) == {1, 2, 3}
+        assert set(await home.numbers()) == {1, 2, 3}
         await whole(home)
-        assert strays(home) == []
-        assert home.gateway.db.counters()["keys_changed"] == 2
+        assert await strays(home) == []
+        assert (await home.gateway.store(home.gateway.db.counters))["keys_changed"] == 2
         # The power goes: what is on flash is the third key, and the board comes back with it.
         board.cut_power()
         board.switch_on()
         assert await home.online(BOARD, PATIENCE_S, 3) == 4
         await beyond(home, 4, 2)
         await whole(home)
-        assert strays(home) == []
+        assert await strays(home) == []
 
     play(tmp_path, scene)
 
@@ -122,7 +116,7 @@ def test_frames_that_an_earlier_life_left_come_under_the_next_key(tmp_path: Path
         boot = await home.online(BOARD, PATIENCE_S, 1)
         await beyond(home, boot, 2)
         await whole(home)
-        assert strays(home) == []
+        assert await strays(home) == []
 
     play(tmp_path, scene)
 
@@ -143,7 +137,7 @@ def test_a_board_finds_in_while_the_broker_knows_its_old_password_only(tmp_path:
             assert any("wrong user or password" in line or "not allowed" in line for line in board.console)
             board.console.clear()
         await whole(home)
-        assert strays(home) == []
+        assert await strays(home) == []
 
     play(tmp_path, scene)
 
@@ -160,7 +154,7 @@ def test_a_board_that_is_flashed_while_its_key_is_changed_still_sends_what_it_ho
         boot = await home.online(BOARD, PATIENCE_S, 1)
         await beyond(home, boot, 2)
         await whole(home)
-        assert strays(home) == []
+        assert await strays(home) == []
 
     play(tmp_path, scene)
 

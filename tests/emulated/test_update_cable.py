@@ -59,25 +59,23 @@ def test_a_board_on_a_cable_takes_an_update_over_it_and_runs_it(tmp_path: Path) 
     async def scene(board: SerialBoard) -> None:
         async with house(tmp_path, board.port) as home:
             first = await home.online(DEVICE, PATIENCE_S)
-            old = home.firmware(DEVICE)
+            old = await home.firmware(DEVICE)
             # Every file differs: all of the slot passes over the cable.
             files = made("0.9.0", tail=b"x", link="serial")
             await home.order(files, {DEVICE: 0})
             row = (await home.until(lambda rows: rows[DEVICE].over, PATIENCE_S))[DEVICE]
             assert row.state is State.UPDATED, (row, list(board.console)[-12:])
-            assert old != home.firmware(DEVICE) == "0.9.0"
+            assert old != await home.firmware(DEVICE) == "0.9.0"
             assert board.resets == 2, "one of flashing, one of the update"
             # Another start finds it, and an order for the same is none.
             board.cut_power()
             board.switch_on()
             assert await home.online(DEVICE, PATIENCE_S, before=first + 1) == first + 2
-            assert home.firmware(DEVICE) == "0.9.0"
+            assert await home.firmware(DEVICE) == "0.9.0"
             await home.order(files, {DEVICE: 0})
             assert (await home.until(lambda rows: rows[DEVICE].over, PATIENCE_S))[DEVICE].state is State.CURRENT
-            numbers = home.gateway.db.connection.execute(
-                "SELECT boot, count(*), max(seq) FROM frame GROUP BY boot"
-            ).fetchall()
-            assert all(count == highest for _, count, highest in numbers), "no frame was lost on the way"
+            numbers = (await home.numbers()).values()
+            assert all(count == highest for count, highest in numbers), "no frame was lost on the way"
             assert sum(line.noise for line in home.gateway.serial) < len(files), "no frames but prints"
 
     with SerialBoard(tmp_path / "flash", chip_id=DEVICE) as board:

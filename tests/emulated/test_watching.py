@@ -14,8 +14,9 @@ BOARD = "5e00000000c1"
 PATIENCE_S = 60.0
 
 
-def frames(home: House) -> int:
-    return int(home.gateway.db.connection.execute("SELECT count(*) FROM frame").fetchone()[0])
+async def frames(home: House) -> int:
+    ((count,),) = await home.select("SELECT count(*) FROM frame")
+    return int(count)
 
 
 def test_while_somebody_looks_readings_are_new_every_second(tmp_path: Path) -> None:
@@ -26,15 +27,15 @@ def test_while_somebody_looks_readings_are_new_every_second(tmp_path: Path) -> N
                 board.switch_on()
                 await home.online(BOARD, PATIENCE_S)
                 async with asyncio.timeout(PATIENCE_S):
-                    while not frames(home):  # the first one goes out at once; its ack tells the board the time
+                    while not await frames(home):  # the first one goes out at once; its ack tells the board the time
                         home.gateway.ingest.looked()
                         await asyncio.sleep(0.2)
-                    before = frames(home)
-                    while frames(home) < before + 8:
+                    before = await frames(home)
+                    while await frames(home) < before + 8:
                         home.gateway.ingest.looked()
                         home.gateway.watching.looked()
                         await asyncio.sleep(0.2)
-                rows = home.gateway.db.connection.execute("SELECT seq, received_ms FROM frame ORDER BY id").fetchall()
+                rows = await home.select("SELECT seq, received_ms FROM frame ORDER BY id")
                 assert rows[-1][1] - rows[-6][1] < 15_000, rows
             finally:
                 board.close()
