@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -19,6 +20,10 @@ import pytest
 
 PATIENCE_S = 20.0
 """How long anything may take to come up or go down on a slow machine before the test gives up."""
+
+# A shell's background job and a parallel run ignore Ctrl-C, and so would what the tests start and send one.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 class Broker(Protocol):
