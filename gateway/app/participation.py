@@ -87,7 +87,11 @@ class Participation:
 
     async def _tell(self) -> float:
         """Tell whom there is something to tell; how long it then may wait."""
-        plan = await self._store(self._plan, dict(self._said))
+        try:
+            plan = await self._store(self._plan, dict(self._said))
+        except sqlite3.OperationalError as why:  # a full disk must not end the gateway
+            log.warning("boards are told later which channels to keep to themselves: %s", why)
+            return _RETRY_FIRST_S
         wait_s = _LOOK_S
         if plan.changes_ms is not None:
             wait_s = min(wait_s, max(0.0, (plan.changes_ms - self._now_ms()) / 1000))

@@ -183,7 +183,11 @@ class Rekeying:
                     await self._news.wait()
 
     async def _tell(self) -> float:
-        waiting = await self._store(pending, self._db)
+        try:
+            waiting = await self._store(pending, self._db)
+        except sqlite3.OperationalError as why:  # a full disk must not end the gateway
+            log.warning("boards are told their next keys later: %s", why)
+            return _RETRY_FIRST_S
         self._told = {which: told for which, told in self._told.items() if which[0] in waiting}
         wait_s = _LOOK_S
         for name, rekey in waiting.items():

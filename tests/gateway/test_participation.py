@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 from collections.abc import Iterator, Sequence
 
 import pytest
@@ -191,6 +192,21 @@ def test_a_quiet_board_is_told_too_and_a_revoked_one_is_not(bench: Bench):
         assert await bench.wait() == [[DOOR, 0]]
         devices.revoke(bench.household.db, DEVICE, bench.household.now_ms)
         assert await bench.wait(600) == []
+
+    play(bench, scene)
+
+
+def test_a_full_disk_stops_nothing(bench: Bench, monkeypatch: pytest.MonkeyPatch):
+    def fails(*_: object) -> None:
+        raise sqlite3.OperationalError("disk I/O error")
+
+    async def scene() -> None:
+        bench.say()
+        bench.mode(Mode.GRANTED)
+        with monkeypatch.context() as full:
+            full.setattr(local_use, "modes", fails)
+            assert await bench.wait(60) == []
+        assert [DOOR, 0] in await bench.wait(10)
 
     play(bench, scene)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import sqlite3
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -23,9 +24,12 @@ from gateway.broker.folder import BrokerFolder
 from gateway.store import devices, frames
 from gateway.store.database import Database, StoreError
 from gateway.store.dead import DeadLetter
+from gateway.store.thread import StoreThread
 from gateway.wire.cose import open_sealed
 from gateway.wire.errors import MacError
 from gateway.wire.rekey import VERB, unwrap
+from gateway.wire.state import ALL_USED, State, encode_state
+from tools import household_loop
 
 DEVICE = "a0b1c2d3e4f5"
 PATIENCE_S = 30.0
@@ -115,6 +119,34 @@ def test_revoking_ends_it(household: Any, board: Any, later: Any):
 def test_it_goes_with_its_device(household: Any, board: Any, later: Any):
     household.db.connection.execute("DELETE FROM device")
     assert household.count("rekey") == 0
+
+
+def test_a_full_disk_does_not_end_the_gateway(household: Any, board: Any, later: Any, monkeypatch: pytest.MonkeyPatch):
+    told: list[str] = []
+
+    async def command(device: str, verb: str, args: Any) -> bool:
+        told.append(verb)
+        return True
+
+    def fails(_: Database) -> None:
+        raise sqlite3.OperationalError("disk I/O error")
+
+    async def scene() -> None:
+        store = StoreThread()
+        telling = rekeying.Rekeying(household.db, store, command)
+        monkeypatch.setattr(rekeying, "pending", fails)
+        running = asyncio.create_task(telling.run())
+        await asyncio.sleep(20)
+        assert (told, running.done()) == ([], False)
+        monkeypatch.undo()
+        await asyncio.sleep(20)
+        assert told
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+        store.close()
+
+    household.receive(board.say("state", encode_state(State(1, online=True, quiet=False, use=ALL_USED))))
+    household_loop.run(scene())
 
 
 class Sim:
