@@ -6,14 +6,14 @@ The two speak over a Unix socket beside the database, in lines of JSON, the gate
   {"done": true}      the gateway has taken that over
 In between a command may ask for a serial port, which the gateway then leaves alone until the command goes:
   {"port": "…"}       the port
-  {"released": true}  whether the gateway had it
+  {"released": true, "heard": ["…"]}  whether the gateway had it, and the boards that it heard there until now
 A command that goes without a word, because it was killed, has given it back too.
 """
 
 import json
 import os
 import socket
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -65,18 +65,23 @@ def borrowed(database: Path) -> Iterator[Loan]:
 
 
 @contextmanager
-def borrowed_port(database: Path, port: str) -> Iterator[bool]:
-    """Inside, the gateway that runs on a database leaves a serial port alone (serial_port.place() names it). Gives
-    whether it listens there else. Raises StoreError if it does not answer."""
+def borrowed_port(database: Path, port: str) -> Iterator[tuple[str, ...] | None]:
+    """Inside, the gateway that runs on a database leaves a serial port alone (serial_port.place() names it). Gives the
+    devices that it heard there until now; None if it does not listen there. Raises StoreError if it does not answer."""
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as link:
         answer = None
         if asked := _ask(link, database):
             with suppress(OSError):  # whoever does not answer lends nothing
                 link.sendall(json.dumps({"port": port}).encode() + b"\n")
                 answer = _answer(link)
-        yield bool(answer and answer.get("released"))
+        yield _heard(answer) if answer and answer.get("released") else None
         if asked and answer is not None:
             _give_back(link, database, Loan())
+
+
+def _heard(answer: Mapping[str, object]) -> tuple[str, ...]:
+    heard = answer.get("heard")  # an earlier gateway does not say it
+    return tuple(map(str, heard)) if isinstance(heard, list) else ()
 
 
 def _ask(link: socket.socket, database: Path) -> bool:

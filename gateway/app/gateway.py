@@ -3,21 +3,22 @@
 import asyncio
 import contextlib
 import logging
-import re
-import ssl
 import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
 from gateway.app.admission import Admission
+from gateway.app.cancelling import cancel_and_wait
 from gateway.app.household import gateway_id
 from gateway.app.inbox import Message
 from gateway.app.ingest import Ingest
 from gateway.app.lending import Lending, SoleGateway
+from gateway.app.now import real_now_ms
 from gateway.app.participation import Participation
 from gateway.app.rekeying import Rekeying
 from gateway.app.serial_source import SerialSource
-from gateway.app.settings import Settings, SettingsError, SinkSettings
+from gateway.app.settings import Settings
+from gateway.app.sinks import make_sink
 from gateway.app.source import MqttSource
 from gateway.app.sources import Sources
 from gateway.app.updating import Updating
@@ -25,10 +26,8 @@ from gateway.app.watching import Watching
 from gateway.consent import pseudonym, register
 from gateway.consent.grants import Grant
 from gateway.forward import notices
-from gateway.forward.file_sink import FileSink
 from gateway.forward.forwarder import Forwarder
 from gateway.forward.queue import SinkQueue
-from gateway.forward.sink import Sink
 from gateway.store import devices, frames
 from gateway.store.database import Database, StoreError
 from gateway.store.devices import Device
@@ -43,11 +42,6 @@ log = logging.getLogger(__name__)
 COMMAND_LIFE_S = 60
 _FLUSH_S = 1.5
 _CHECK_AFTER_S = 10.0  # the boards that waited for this start come first
-
-
-def real_now_ms() -> int:
-    """Unix milliseconds."""
-    return time.time_ns() // 1_000_000
 
 
 class Gateway:
@@ -145,18 +139,15 @@ class Gateway:
 
     async def close(self) -> None:
         """Stop the parts; what has come is committed first, and what could not be is sent again by its board."""
-        await self.flush()
-        self._stopping = True
-        parts = [*self._tasks, *([] if self._check is None else [self._check])]
-        for task in parts:
-            task.cancel()
-        await asyncio.gather(*parts, return_exceptions=True)
-        if self._broker is not None:
-            await self._broker.close()
-        await self._lending.close()
-        self.store.close()
-        self.db.close()
-        self._sole.release()
+        async with contextlib.AsyncExitStack() as rest:  # one that cannot be closed keeps none of the others open
+            rest.callback(self._sole.release)
+            rest.callback(self.db.close)
+            rest.callback(self.store.close)
+            rest.push_async_callback(self._lending.close)
+            if self._broker is not None:
+                rest.push_async_callback(self._broker.close)
+            rest.push_async_callback(self._end_parts)
+            await self.flush()
 
     @property
     def broker_port(self) -> int:
@@ -229,11 +220,16 @@ class Gateway:
 
     async def consent_changed(self) -> None:
         """Grants were changed, here or by a command beside: when this returns, that holds at every sink."""
-        await asyncio.gather(*(forwarder.recheck() for forwarder in self.forwarders))
-        sinks = [(sink.name, sink.recipient) for sink in self.settings.sinks]
-        await self.store(notices.owe, self.db, sinks, self.now_ms())
-        self._participation.changed()
-        self._wake()
+        rechecks = (forwarder.recheck() for forwarder in self.forwarders)
+        failed = [why for why in await asyncio.gather(*rechecks, return_exceptions=True) if why is not None]
+        try:
+            sinks = [(sink.name, sink.recipient) for sink in self.settings.sinks]
+            await self.store(notices.owe, self.db, sinks, self.now_ms())
+        finally:
+            self._participation.changed()
+            self._wake()
+        if failed:  # told only now: the other recipients, and the boards, heard of the change all the same
+            raise failed[0]
 
     async def _changed_beside(self) -> None:
         """A command changed something: when this returns, that holds here."""
@@ -273,6 +269,10 @@ class Gateway:
             self.notice = found
         await self._lending.keep()  # from now on nobody else needs it but who asks for it
 
+    async def _end_parts(self) -> None:
+        self._stopping = True
+        await cancel_and_wait([*self._tasks, *([] if self._check is None else [self._check])])
+
     def _device(self, device: str) -> Device:
         try:
             return devices.registry(self.db)[device]
@@ -291,27 +291,3 @@ class Gateway:
 
     def _spawn(self, name: str, work: Any) -> None:
         self._tasks.append(asyncio.create_task(work, name=name))
-
-
-def make_sink(settings: SinkSettings) -> Sink:
-    """The sink that a section of the settings describes. Raises SettingsError."""
-    if settings.kind == "file" and settings.path is not None:
-        return FileSink(settings.path, max_bytes=settings.max_mb * 1_000_000, keep=settings.keep)
-    from gateway.forward.https_sink import HttpsSink, client_tls  # noqa: PLC0415 - only who shares needs HTTP
-    from gateway.forward.stream_sink import StreamSink, server_tls  # noqa: PLC0415
-
-    try:
-        token = settings.token_file.read_text(encoding="ascii").strip() if settings.token_file else None
-        if settings.kind == "stream":
-            tls = server_tls(settings.certificate, settings.key)
-        else:
-            tls = client_tls(settings.ca, settings.certificate, settings.key)
-    except (OSError, ssl.SSLError, UnicodeDecodeError) as why:
-        raise SettingsError(f"sink {settings.name}: {why}. Check token_file, ca, certificate and key.") from why
-    if token is not None and not re.fullmatch(r"[\x21-\x7e]+", token):
-        raise SettingsError(f"sink {settings.name}: token_file must hold one word, the token, and nothing else")
-    if settings.kind == "stream" and token is not None:
-        return StreamSink(settings.host, settings.port, token=token, tls=tls)
-    if settings.url is None:
-        raise SettingsError(f"sink {settings.name}: no url")
-    return HttpsSink(settings.url, token=token, tls=tls, erasure_url=settings.erasure_url)

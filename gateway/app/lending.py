@@ -14,11 +14,12 @@ import os
 import socket
 import sqlite3
 import weakref
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 
 from gateway.app.borrowing import MAX_LINE, address, socket_path
+from gateway.app.cancelling import cancel_and_wait
 from gateway.errors import HearthgateError
 from gateway.store.database import Database, StoreError
 from gateway.store.thread import StoreThread
@@ -57,7 +58,7 @@ class SoleGateway:
 class Lending:
     """Lends the database to commands. `changed` is awaited after each that changed it, before that one is told so.
     `looked` is called for each that comes: who runs a command wants to see what there is. `lend_port` leaves a serial
-    port alone inside, and gives whether it was the gateway's."""
+    port alone inside, and gives the devices that the gateway heard there, None where the port is not the gateway's."""
 
     def __init__(
         self,
@@ -65,7 +66,7 @@ class Lending:
         store: StoreThread,
         changed: Callable[[], Awaitable[object]],
         looked: Callable[[], object] = lambda: None,
-        lend_port: Callable[[str], AbstractAsyncContextManager[bool]] | None = None,
+        lend_port: Callable[[str], AbstractAsyncContextManager[Sequence[str] | None]] | None = None,
     ) -> None:
         self._db = db
         self._store = store
@@ -114,10 +115,7 @@ class Lending:
         if self._server is None:
             return
         self._server.close()
-        tasks = [task for task in self._borrowers if task is not None]
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await cancel_and_wait([task for task in self._borrowers if task is not None])
         self._path.unlink(missing_ok=True)
 
     async def _lend(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -144,8 +142,8 @@ class Lending:
         await _say(writer, ready=True)
         said = await _heard(reader)
         if self._lend_port is not None and isinstance(said, dict) and isinstance(said.get("port"), str):
-            async with self._lend_port(said["port"]) as released:
-                await _say(writer, released=released)
+            async with self._lend_port(said["port"]) as heard:
+                await _say(writer, released=heard is not None, heard=list(heard or ()))
                 said = await _heard(reader)
         # Whoever does not say so may have changed something before it was killed.
         if said != {"changed": False}:

@@ -82,6 +82,11 @@ class SerialSource:
         self._closed.set()
 
     @property
+    def heard(self) -> list[str]:
+        """The devices that are at the other end now."""
+        return list(self._boards)
+
+    @property
     def noise(self) -> int:
         """How often something between two ends of frames was no frame: noise, and a board's prints."""
         return self._deframer.noise

@@ -34,13 +34,15 @@ class Sources:
         return await self._heard.get(device, self._sources[0]).publish(topic, payload, retain=retain)
 
     @contextlib.asynccontextmanager
-    async def lend_port(self, port: str) -> AsyncIterator[bool]:
-        """Inside, nothing here uses the serial port of that name (serial_port.place()). Whether something did."""
+    async def lend_port(self, port: str) -> AsyncIterator[Sequence[str] | None]:
+        """Inside, nothing here uses the serial port of that name (serial_port.place()). The devices that were heard
+        there; None if nothing here uses it."""
         lines = [one for one in self._sources if isinstance(one, SerialSource) and place_of(one.url) == port]
+        heard = [device for line in lines for device in line.heard]
         async with contextlib.AsyncExitStack() as stack:
             for line in lines:
                 await stack.enter_async_context(line.lent())
-            yield bool(lines)
+            yield heard if lines else None
 
     def _noting(
         self, source: Source, deliver: Callable[[Message], Awaitable[None]]

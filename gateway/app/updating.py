@@ -13,16 +13,17 @@ import time
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Unpack
 
 from gateway.app.inbox import Message
 from gateway.app.source import Source
+from gateway.app.update_order import UpdateOrder
 from gateway.errors import HearthgateError
-from gateway.store import devices, updates
 from gateway.store.database import Database
 from gateway.store.devices import Device
 from gateway.store.frames import Committed
 from gateway.store.thread import StoreThread
-from gateway.store.updates import Image, Row
+from gateway.store.updates import Image, Progress, Row
 from gateway.update import manifest
 from gateway.update.manifest import Manifest, Said, Want
 from gateway.update.rollout import State, may_go
@@ -70,25 +71,20 @@ class _Talk:
 
 
 class Updating:
-    """`takes` takes boards' words in, `heard` and `changed` bring news, `run` answers and asks.
+    """`takes` takes boards' words in, `heard` and `changed` bring news, `run` answers and asks. `order` is what it
+    carries out.
 
-    `hurry` lets the gateway commit soon: a board on trial waits for the ack of a frame. `build` makes what a slot is to
-    hold, from a class of boards (Manifest): (firmware's version, name -> bytes); it may take seconds. `version` is that
-    of the firmware that came with this gateway.
+    `hurry` lets the gateway commit soon: a board on trial waits for the ack of a frame.
     """
 
     def __init__(self, db: Database, store: StoreThread, source: Source, hurry: Callable[[], object]) -> None:
-        self.build: Callable[[str], tuple[str, dict[str, bytes]]] = _build
-        self.version: Callable[[], str] = _version
-        self._db = db
-        self._store = store
+        self.order = UpdateOrder(db, store, self.changed)
         self._source = source
         self._hurry = hurry
         self._counted = db.counted_beside("updating")
         self._waiting: deque[tuple[str, bytes]] = deque(maxlen=_MOST_WAITING)  # a board that is not answered asks again
         self._talks: dict[str, _Talk] = {}
         self._came: set[int] = set()
-        self._images: dict[str, Image] = {}
         self._news = asyncio.Event()
 
     def takes(self, message: Message) -> bool:
@@ -115,24 +111,8 @@ class Updating:
     def changed(self) -> None:
         """Something may have been ordered, or stopped."""
         self._talks.clear()
-        self._images.clear()
+        self.order.forget()
         self._news.set()
-
-    async def offers(self) -> str:
-        """The version of the firmware that boards would be given now."""
-        return await asyncio.to_thread(self.version)
-
-    async def agree(self) -> int:
-        """The household says yes. How many boards waited for that."""
-        return await self._decide(updates.allow)
-
-    async def decline(self) -> int:
-        """The household says no. How many boards waited for a yes."""
-        return await self._decide(updates.decline)
-
-    async def stop(self) -> int:
-        """Begin nothing more. How many boards are left as they are."""
-        return await self._decide(updates.stop)
 
     async def run(self) -> None:
         """Answer and ask for ever."""
@@ -152,7 +132,7 @@ class Updating:
 
     async def _ask(self) -> float:
         """Ask those whose turn it is what they have; how long it then may wait."""
-        known, rows = await self._store(self._look)
+        known, rows = await self.order.look()
         turn = may_go({device: row.place for device, row in rows.items()})
         self._talks = {device: talk for device, talk in self._talks.items() if device in turn}
         came, self._came = self._came, set()
@@ -177,7 +157,7 @@ class Updating:
         return wait_s
 
     async def _hear(self, device: str, message: bytes) -> None:
-        known, rows = await self._store(self._look)
+        known, rows = await self.order.look()
         board, row = known.get(device), rows.get(device)
         want = None
         if board is not None and not board.revoked:
@@ -199,7 +179,7 @@ class Updating:
 
     async def _offer(self, board: Device, row: Row, talk: _Talk, want: Want) -> None:
         try:
-            image = talk.image = await self._image(want.klass)
+            image = talk.image = await self.order.image(want.klass)
         except (HearthgateError, WireError, OSError) as why:
             await self._note(row.device, State.FAILED, detail=str(why))
             return
@@ -246,54 +226,9 @@ class Updating:
             log.warning("%s (%s) refuses the update: %s", board.name, board.device, why)
             await self._note(row.device, State.FAILED, detail=why)
 
-    async def _image(self, klass: str) -> Image:
-        """The image of this order for a class of boards. Raises HearthgateError."""
-        image = self._images.get(klass) or await self._store(updates.find_image, self._db, klass)
-        if image is None:
-            version, built = await asyncio.to_thread(self.build, klass)
-            files = {component.name: built[component.name] for component in manifest.components(built)}
-            now_ms = time.time_ns() // 1_000_000
-            image = await self._store(updates.keep_image, self._db, klass, version, files, now_ms)
-        self._images[klass] = image
-        return image
-
-    async def _decide(self, decide: Callable[[Database, int], int]) -> int:
-        count = await self._store(decide, self._db, time.time_ns() // 1_000_000)
-        self.changed()
-        return count
-
-    async def _note(
-        self,
-        device: str,
-        state: State,
-        *,
-        sequence: int | None = None,
-        done: int | None = None,
-        size: int | None = None,
-        detail: str = "",
-    ) -> None:
-        now_ms = time.time_ns() // 1_000_000
-
-        def noted() -> None:
-            updates.note(self._db, device, now_ms, state, sequence=sequence, done=done, size=size, detail=detail)
-
-        await self._store(noted)
+    async def _note(self, device: str, state: State, **progress: Unpack[Progress]) -> None:
+        await self.order.note(device, state, **progress)
         self._news.set()  # another board's turn may have come
 
     async def _say(self, board: Device, payload: bytes) -> None:
         await self._source.publish(topics.topic(board.device, ROLE), seal(board.key, ROLE, payload), retain=False)
-
-    def _look(self) -> tuple[dict[str, Device], dict[str, Row]]:
-        return devices.registry(self._db), updates.rows(self._db)
-
-
-def _build(klass: str) -> tuple[str, dict[str, bytes]]:
-    from gateway.update.image import build  # noqa: PLC0415 - what makes images is loaded only for one
-
-    return _version(), build(klass)
-
-
-def _version() -> str:
-    from gateway.flash.contents import firmware_version  # noqa: PLC0415 - the same
-
-    return firmware_version()

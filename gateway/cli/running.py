@@ -8,6 +8,7 @@ import signal
 from typing import TYPE_CHECKING
 
 from gateway.app import logs
+from gateway.app.cancelling import cancel_and_wait
 from gateway.app.gateway import Gateway
 from gateway.app.settings import Settings
 from gateway.store.frames import Committed
@@ -47,9 +48,7 @@ async def run(settings: Settings) -> None:
         # Before all else: closing the console may take its time, and then whoever stops us may lose patience.
         await gateway.flush()
     finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await cancel_and_wait(tasks)
         await gateway.close()
 
 

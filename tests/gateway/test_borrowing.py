@@ -90,15 +90,21 @@ def test_a_change_that_the_gateway_does_not_take_over_is_told(tmp_path: Path):
 
 def test_where_no_gateway_runs_a_port_is_free(tmp_path: Path):
     with borrowed_port(tmp_path / "db.sqlite", "/dev/ttyUSB0") as released:
-        assert not released
+        assert released is None
 
 
 @pytest.mark.parametrize(
-    ("answer", "was_there"),
-    [(b'{"released": true}\n', True), (b'{"released": false}\n', False), (b'{"done": true}\n', False), (b"", False)],
-    ids=["it had it", "it had it not", "an older gateway", "it is gone"],
+    ("answer", "heard"),
+    [
+        (b'{"released": true, "heard": ["a0b1c2d3e4f5"]}\n', ("a0b1c2d3e4f5",)),
+        (b'{"released": true}\n', ()),
+        (b'{"released": false, "heard": []}\n', None),
+        (b'{"done": true}\n', None),
+        (b"", None),
+    ],
+    ids=["it had it", "an older gateway had it", "it had it not", "one that lends no ports", "it is gone"],
 )
-def test_a_port_is_asked_for_and_given_back(tmp_path: Path, answer: bytes, was_there: bool):
+def test_a_port_is_asked_for_and_given_back(tmp_path: Path, answer: bytes, heard: tuple[str, ...] | None):
     path = tmp_path / "db.sqlite"
     with socket.socket(socket.AF_UNIX) as listener, ThreadPoolExecutor(1) as pool:
         listener.bind(str(socket_path(path)))
@@ -115,10 +121,10 @@ def test_a_port_is_asked_for_and_given_back(tmp_path: Path, answer: bytes, was_t
                         link.sendall(b'{"done": true}\n')
                 return heard
 
-        lent = pool.submit(lender)
-        with borrowed_port(path, "/dev/ttyUSB0") as released:
-            assert released == was_there
-        assert lent.result() == [b'{"port": "/dev/ttyUSB0"}\n', b'{"changed": false}\n'][: 1 + bool(answer)]
+        said = pool.submit(lender)
+        with borrowed_port(path, "/dev/ttyUSB0") as lent:
+            assert lent == heard
+        assert said.result() == [b'{"port": "/dev/ttyUSB0"}\n', b'{"changed": false}\n'][: 1 + bool(answer)]
 
 
 def test_a_short_path_is_its_own_address(tmp_path: Path):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import sqlite3
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -159,3 +160,49 @@ async def test_its_name_at_the_broker_is_its_own_or_what_the_settings_say(househ
     assert names[0].startswith("hearthgate-")
     assert len(names[0]) <= 23  # what every broker must take (MQTT 3.1.1, section 3.1.3.1)
     assert names[2] == "upstairs"
+
+
+async def test_what_cannot_be_closed_keeps_nothing_else_open(
+    household: Any, free_port: int, monkeypatch: pytest.MonkeyPatch
+):
+    builtin = Settings(store=Store(path=household.path), broker=Broker(host="127.0.0.1", port=free_port, builtin=True))
+    first = Gateway(builtin)
+
+    async def stuck() -> None:
+        raise TimeoutError
+
+    monkeypatch.setattr(first._broker, "close", stuck)
+    with pytest.raises(TimeoutError):
+        await first.close()
+    second = Gateway(builtin)  # there is no other on this database
+    await second.close()
+
+
+async def test_a_sink_that_cannot_be_asked_again_keeps_no_recipient_from_hearing_what_to_erase(
+    household: Any, board: Any, free_port: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    left = tmp_path / "out.jsonl"
+    file_sink = FILE_SINK.model_copy(update={"path": left, "purposes": ("research",)})
+    grant = household.grant(recipient="researcher", purpose="research", since_ms=0)
+    gateway = Gateway(settings(household, free_port, file_sink), now_ms=lambda: household.now_ms)
+    asked: list[bool] = []
+    try:
+        await gateway.start()
+        await gateway.ingest.deliver(Message(*board.birth()))
+        time_s = household.now_ms // 1000
+        await gateway.ingest.deliver(Message(*board.rows(1, [[1, 0, 0]], time_s=time_s, uptime_ms=60_000)))
+        await gateway.ingest.settle()
+        await until(left.exists)
+
+        async def fails() -> None:
+            raise sqlite3.OperationalError("disk I/O error")
+
+        monkeypatch.setattr(gateway.forwarders[0], "recheck", fails)
+        monkeypatch.setattr(gateway._participation, "changed", lambda: asked.append(True))
+        with pytest.raises(sqlite3.OperationalError):
+            await gateway.revoke(grant.id)
+        await until(lambda: len(left.read_text().splitlines()) == 2)
+        assert "io.hearthgate.erasure.v1" in left.read_text().splitlines()[1]
+        assert asked == [True]
+    finally:
+        await gateway.close()

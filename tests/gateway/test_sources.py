@@ -67,6 +67,6 @@ async def test_a_port_is_lent_by_the_line_that_has_it_and_by_no_other():
     sources = Sources(Line(), *lines)
     for port, lent in (("/dev/zero", 1), ("socket://127.0.0.1:1", 2), ("/dev/full", None)):
         async with sources.lend_port(port) as released:
-            assert released == (lent is not None)
+            assert released == (None if lent is None else [])
             assert [line._lent for line in lines] == [int(n == lent) for n in range(3)]
     assert not any(line._lent for line in lines)

@@ -1,0 +1,97 @@
+"""What is ordered of updates, for the gateway that carries it out: how far each board is, the images, and what the
+household decides. All of it is in the database; here it is asked for, and the images are made."""
+
+import asyncio
+from collections.abc import Callable
+from typing import Unpack
+
+from gateway.app.now import real_now_ms
+from gateway.consent import update_decisions
+from gateway.consent.update_decisions import Voice
+from gateway.errors import HearthgateError
+from gateway.store import devices, updates
+from gateway.store.database import Database
+from gateway.store.devices import Device
+from gateway.store.thread import StoreThread
+from gateway.store.updates import Image, Progress, Row
+from gateway.update import manifest
+from gateway.update.rollout import State
+
+
+class UpdateOrder:
+    """`decided` is called when the household has decided something.
+
+    `build` makes what a slot is to hold, from a class of boards (Manifest): (firmware's version, name -> bytes); it may
+    take seconds. `version` is that of the firmware that came with this gateway.
+    """
+
+    def __init__(self, db: Database, store: StoreThread, decided: Callable[[], object]) -> None:
+        self.build: Callable[[str], tuple[str, dict[str, bytes]]] = _build
+        self.version: Callable[[], str] = _version
+        self._db = db
+        self._store = store
+        self._decided = decided
+        self._images: dict[str, Image] = {}
+
+    def forget(self) -> None:
+        """Something else may have been ordered: its images are other ones."""
+        self._images.clear()
+
+    async def look(self) -> tuple[dict[str, Device], dict[str, Row]]:
+        """The registry, and how far each board of the order is."""
+        return await self._store(self._look)
+
+    async def note(self, device: str, state: State, **progress: Unpack[Progress]) -> None:
+        """A board is so far."""
+        await self._store(lambda: updates.note(self._db, device, real_now_ms(), state, **progress))
+
+    async def image(self, klass: str) -> Image:
+        """The image of this order for a class of boards, made when it is first asked for. Raises HearthgateError."""
+        image = self._images.get(klass) or await self._store(updates.find_image, self._db, klass)
+        if image is None:
+            version, built = await asyncio.to_thread(self.build, klass)
+            ordered = await self._store(updates.firmware, self._db)
+            if ordered not in (None, version):  # Hearthgate itself was updated meanwhile
+                raise HearthgateError(
+                    f"version {ordered} was ordered, and this gateway has {version} now: `hearthgate update` orders it"
+                )
+            files = {component.name: built[component.name] for component in manifest.components(built)}
+            image = await self._store(updates.keep_image, self._db, klass, version, files, real_now_ms())
+        self._images[klass] = image
+        return image
+
+    async def offers(self) -> str:
+        """The version of the firmware that boards would be given now."""
+        return await asyncio.to_thread(self.version)
+
+    async def agree(self, voice: Voice) -> int:
+        """The household says yes. How many boards waited for that. Raises GrantError."""
+        return await self._decide(update_decisions.agree, voice)
+
+    async def decline(self, voice: Voice) -> int:
+        """The household says no. How many boards waited for a yes. Raises GrantError."""
+        return await self._decide(update_decisions.decline, voice)
+
+    async def stop(self, voice: Voice) -> int:
+        """Begin nothing more. How many boards are left as they are. Raises GrantError."""
+        return await self._decide(update_decisions.stop, voice)
+
+    async def _decide(self, decide: Callable[[Database, int, Voice], int], voice: Voice) -> int:
+        count = await self._store(decide, self._db, real_now_ms(), voice)
+        self._decided()
+        return count
+
+    def _look(self) -> tuple[dict[str, Device], dict[str, Row]]:
+        return devices.registry(self._db), updates.rows(self._db)
+
+
+def _build(klass: str) -> tuple[str, dict[str, bytes]]:
+    from gateway.update.image import build  # noqa: PLC0415 - what makes images is loaded only for one
+
+    return _version(), build(klass)
+
+
+def _version() -> str:
+    from gateway.flash.contents import firmware_version  # noqa: PLC0415 - the same
+
+    return firmware_version()
