@@ -9,10 +9,10 @@ from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator, model_validator
-from pydantic_core import PydanticCustomError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 from pydantic_settings import SettingsError as UnreadableVariable
 
+from gateway.app.settings_errors import NESTED, PREFIX, deeper, explain, unknown
 from gateway.consent.vocabulary import Vocabulary, VocabularyError
 from gateway.errors import HearthgateError
 
@@ -154,7 +154,13 @@ class Serial(_Section):
 class Settings(BaseSettings):
     """Everything that a person can set. Environment variables such as HEARTHGATE_BROKER__HOST win over the file."""
 
-    model_config = SettingsConfigDict(env_prefix="HEARTHGATE_", env_nested_delimiter="__", extra="forbid", frozen=True)
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX,
+        env_prefix_target="all",  # of a setting with an alias too: VOCABULARY may be some other program's
+        env_nested_delimiter=NESTED,
+        extra="forbid",
+        frozen=True,
+    )
 
     timezone: str = Field(default_factory=machine_timezone)
     store: Store = Store()
@@ -186,7 +192,7 @@ class Settings(BaseSettings):
             Vocabulary.standard().extended(tables)
         except VocabularyError as why:
             named = str(why).partition(" ")[0].rstrip(":").split(".")
-            raise _at(named[1:3] if named[0] == "vocabulary" else [], str(why)) from why
+            raise deeper(named[1:3] if named[0] == "vocabulary" else [], str(why)) from why
         return tables
 
     @field_validator("sinks")
@@ -197,7 +203,7 @@ class Settings(BaseSettings):
         purposes = tuple(Vocabulary.standard().extended(info.data["own_words"]).purposes)
         for number, sink in enumerate(sinks):
             if unknown := [purpose for purpose in sink.purposes if purpose not in purposes]:
-                raise _at(
+                raise deeper(
                     [number, "purposes"],
                     f"{unknown[0]!r} is not a purpose; the purposes are {', '.join(purposes)}; "
                     "[vocabulary.purposes] can add one",
@@ -250,65 +256,14 @@ def load(path: Path | None = None) -> Settings:
         content = tomllib.loads(text)
     except (ValueError, RecursionError) as why:  # also a number of thousands of digits, and brackets without end
         raise SettingsError(f"{path}: not TOML: {why}. Correct that line.") from why
+    place = str(path or "settings")
+    for name in content:
+        if name.startswith("_"):  # pydantic-settings would take it for an argument of its own
+            raise SettingsError(explain(unknown(name), text, place, ()))
     try:
         return Settings(**content)
     except UnreadableVariable as why:
         raise SettingsError(f"environment: {why}. A variable for a whole section or list holds JSON.") from why
     except ValidationError as why:
-        raise SettingsError("\n".join(_explain(path, text, error) for error in why.errors())) from why
-
-
-def _at(where: list[Any], text: str) -> PydanticCustomError:
-    """An error of a value that lies deeper than the field that was checked."""
-    return PydanticCustomError("deeper", "{text}", {"text": text, "where": where})
-
-
-def _explain(path: Path | None, text: str, error: Any) -> str:
-    where = [part for part in error["loc"] if part not in ("https", "file", "stream")] + error.get("ctx", {}).get(
-        "where", []
-    )
-    key = ".".join(str(part) for part in where) or "settings"
-    message = error["msg"].removeprefix("Value error, ")
-    if error["type"] == "extra_forbidden":
-        message = "no such setting; check its spelling, or remove it"
-    elif error["type"] == "missing":
-        message = "must be set"
-    elif error["type"] == "string_pattern_mismatch":
-        message = "must be a lower-case word (letters, digits and -), up to 32 long"
-    if variable := _variable(where):
-        return f"environment variable {variable}: {key}: {message}"
-    line = line_of(text, where)
-    return f"{path or 'settings'}{f', line {line}' if line else ''}: {key}: {message}"
-
-
-def _variable(where: list[Any]) -> str | None:
-    """The environment variable that sets this key, or what holds it, if there is one: it wins over the file."""
-    for n in range(len(where), 0, -1):
-        name = "HEARTHGATE_" + "__".join(str(part) for part in where[:n]).upper()
-        if name in map(str.upper, os.environ):
-            return name
-    return None
-
-
-def line_of(text: str, where: list[Any]) -> int | None:
-    """The line (from 1) where a key such as ["sinks", 1, "url"] stands in TOML text, or the nearest that holds it."""
-    table = [str(part) for part in where if not isinstance(part, int)]
-    index = next((part for part in where if isinstance(part, int)), 0)
-    seen = -1
-    inside: list[str] = []
-    found: int | None = None
-    for number, raw in enumerate(text.splitlines(), start=1):
-        line = raw.strip()
-        header = re.match(r"\[\[?\s*([\w.\-]+)\s*\]\]?", line)
-        if header:
-            inside = header[1].split(".")
-            if line.startswith("[[") and inside == table[: len(inside)]:
-                seen += 1
-            if inside == table[: len(inside)] and (not line.startswith("[[") or seen == index):
-                found = number
-            continue
-        name = re.match(r"([\w.\-]+)\s*=", line)
-        named = [*inside, *name[1].split(".")] if name else []
-        if named and named == table[: len(named)] and (seen in (-1, index) or inside == []):
-            return number
-    return found
+        told = (explain(error, text, place, os.environ) for error in why.errors())
+        raise SettingsError("\n".join(told)) from why

@@ -84,6 +84,38 @@ def test_a_device_is_added_listed_and_revoked(tmp_path: Path):
     assert json.loads(hearthgate(tmp_path, "devices", "list", "--json").stdout)[0]["revoked"]
 
 
+def test_a_key_that_cannot_be_written_is_given_to_no_device(tmp_path: Path):
+    words = ("devices", "add", "5e0000000002", "--write-key")
+    assert "Name a new file" in hearthgate(tmp_path, *words, "nowhere/k.key").stderr
+    assert "No device yet" in hearthgate(tmp_path, "devices", "list").stdout
+    assert hearthgate(tmp_path, *words, "k.key").returncode == 0
+    key = (tmp_path / "k.key").read_text()
+    assert "File exists" in hearthgate(tmp_path, *words, "k.key").stderr
+    assert (tmp_path / "k.key").read_text() == key
+    assert hearthgate(tmp_path, "devices", "add", "kitchen", "--write-key", "other.key").returncode == 2
+    assert not (tmp_path / "other.key").exists()
+
+
+def test_a_folder_without_a_household_says_so(tmp_path: Path):
+    first = hearthgate(tmp_path, "devices", "list")
+    assert "a new household begins here" in first.stderr
+    assert hearthgate(tmp_path, "devices", "list").stderr == ""
+
+
+def test_a_mistyped_command_is_answered_with_the_one_that_is_near(tmp_path: Path):
+    for typed, meant in (("fash", "flash"), ("devcies", "devices"), ("rnu", "run")):
+        done = hearthgate(tmp_path, typed)
+        assert done.returncode == 2
+        assert f"Did you mean '{meant}'?" in done.stderr
+
+
+def test_help_names_what_is_in_brackets_and_keeps_completion_to_the_whole(tmp_path: Path):
+    setup = hearthgate(tmp_path, "broker", "setup", "--help").stdout
+    assert "[broker] folder" in setup
+    assert "--install-completion" not in hearthgate(tmp_path, "devices", "--help").stdout
+    assert "--install-completion" in hearthgate(tmp_path, "--help").stdout
+
+
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
@@ -143,7 +175,7 @@ def test_the_doctor_says_what_to_mend(tmp_path: Path):
     (tmp_path / "hearthgate.toml").write_text(f'[broker]\nhost = "127.0.0.1"\nport = {free_port()}\n')
     done = hearthgate(tmp_path, "doctor")
     assert done.returncode == 1
-    assert "systemctl start mosquitto" in done.stdout
+    assert "`hearthgate broker setup` sets one up" in done.stdout
     assert "no device is enrolled" in done.stdout
 
 

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
 
-from gateway.app.gateway import make_sink
-from gateway.app.settings import Settings, SettingsError, SinkSettings, line_of, load
+from gateway.app.settings import Settings, SettingsError, load
 from gateway.consent.vocabulary import PURPOSES
-from gateway.forward.file_sink import FileSink
-from gateway.forward.https_sink import HttpsSink
 
 GOOD = """\
 timezone = "Europe/Berlin"
@@ -94,6 +92,13 @@ class TestGood:
         settings = load(write(GOOD))
         assert (settings.broker.port, settings.broker.host) == (1884, "broker.local")
 
+    def test_own_words_come_from_a_variable_of_ours_and_of_no_other_program(self, monkeypatch: pytest.MonkeyPatch):
+        monkeypatch.setenv("VOCABULARY", "/usr/share/words")
+        assert load().own_words == {}
+        words = {"purposes": {"energy-advice": "to advise you on saving electricity"}}
+        monkeypatch.setenv("HEARTHGATE_VOCABULARY", json.dumps(words))
+        assert load().own_words == words
+
     def test_settings_do_not_change_under_way(self):
         settings = load(write(GOOD))
         with pytest.raises(ValueError, match="frozen"):
@@ -175,64 +180,17 @@ class TestBad:
         assert "HEARTHGATE_BROKER__PORT" in told
         assert "line" not in told
 
+    @pytest.mark.parametrize("line", ["_env_file = 3", "__pydantic_self__ = 1", "_case_sensitive = true"])
+    def test_what_would_be_an_argument_of_the_library_is_no_setting(self, line: str):
+        told = complaint(f"{line}\n")
+        assert told.startswith("house.toml, line 1: ")
+        assert "no such setting" in told
+
+    @pytest.mark.parametrize("table", ["file", "stream", "broker.https"])
+    def test_what_is_no_setting_is_named_even_if_a_kind_of_sink_is_called_so(self, table: str):
+        told = complaint(f"[{table}]\n")
+        assert told.startswith(f"house.toml, line 1: {table}: no such setting")
+
     def test_a_variable_that_is_not_json_is_a_sentence_too(self, monkeypatch: pytest.MonkeyPatch):
         monkeypatch.setenv("HEARTHGATE_SINKS", "cloud")
         assert "sinks" in complaint(GOOD).lower()
-
-
-class TestLineOf:
-    @pytest.mark.parametrize(
-        ("text", "where", "line"),
-        [
-            (GOOD, ["timezone"], 1),
-            (GOOD, ["store"], 3),
-            (GOOD, ["store", "path"], 4),
-            (GOOD, ["broker", "port"], 9),
-            (GOOD, ["broker", "user"], 7),
-            (GOOD, ["sinks", 0, "name"], 13),
-            (GOOD, ["sinks", 1, "name"], 20),
-            (GOOD, ["sinks", 0], 12),
-            (GOOD, ["sinks", 1], 19),
-            (GOOD, ["sinks", 1, "url"], 19),
-            (GOOD, ["sinks", 0, "purposes", 0], 17),
-            (GOOD, ["log", "style"], 26),
-            (GOOD, ["nothing"], None),
-            (GOOD, [], None),
-            ("", ["store"], None),
-            ('store.path = "x"', ["store", "path"], 1),
-            ('# store\nstore = { path = "x" }', ["store", "path"], 2),
-            ('sinks = [{ name = "x" }, { name = "y" }]', ["sinks", 1, "name"], 1),
-            ("[ store ]\n  path=1", ["store", "path"], 2),
-            ("[store] # where\npath = 1 # here", ["store", "path"], 2),
-        ],
-    )
-    def test_it_names_the_line_or_the_nearest_that_holds_it(self, text: str, where: list[str | int], line: int | None):
-        assert line_of(text, where) == line
-
-
-class TestMakeSink:
-    def test_of_each_kind(self, tmp_path: Path):
-        (tmp_path / "token").write_text("s3cret\n")
-        file = SinkSettings(name="files", kind="file", recipient="shop", path=tmp_path / "x")
-        https = SinkSettings(
-            name="cloud", kind="https", recipient="shop", url="https://cloud.example", token_file=tmp_path / "token"
-        )
-        assert isinstance(make_sink(file), FileSink)
-        assert isinstance(make_sink(https), HttpsSink)
-
-    @pytest.mark.parametrize("content", ["", "\n", "two\nlines", "two words", "tökén"])
-    def test_a_token_that_cannot_stand_in_a_header_is_told_at_start(self, tmp_path: Path, content: str):
-        (tmp_path / "token").write_text(content, encoding="utf-8")
-        settings = SinkSettings(
-            name="cloud", kind="https", recipient="shop", url="https://cloud.example", token_file=tmp_path / "token"
-        )
-        with pytest.raises(SettingsError, match=r"sink cloud: .*token_file") as why:
-            make_sink(settings)
-        assert content.strip() == "" or content not in str(why.value)
-
-    def test_files_that_are_not_there_are_told(self, tmp_path: Path):
-        settings = SinkSettings(
-            name="cloud", kind="https", recipient="shop", url="https://cloud.example", token_file=tmp_path / "none"
-        )
-        with pytest.raises(SettingsError, match="No such file"):
-            make_sink(settings)
