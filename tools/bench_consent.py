@@ -131,7 +131,7 @@ class _Way:
                 register.take_back(self.house.db, it.id, _NOW_MS)
         self.house.receive([self.board.birth()])
         self._instead: list[AbstractContextManager[object]] = [] if asks else [
-            patch("gateway.forward.queue.share", unasked(given[0])),
+            patch("gateway.forward.fill.share", unasked(given[0])),
             patch.object(Outbox, "_refusal", lambda *_: None),
             patch.object(Outbox, "_disclose", lambda *_: 0),
         ]  # fmt: skip

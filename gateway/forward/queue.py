@@ -3,18 +3,17 @@
 from collections import Counter
 from collections.abc import Callable, Sequence
 
-from gateway.consent.decide import GrantIndex, Reason
-from gateway.consent.grants import Grant
+from gateway.consent.decide import Reason
 from gateway.consent.names import Names
 from gateway.consent.register import Register
 from gateway.forward import buckets, notices
 from gateway.forward.batch import Batch, Compose, Queued
+from gateway.forward.fill import Fill
 from gateway.forward.look_back import LookBack
 from gateway.forward.notices import Notice
 from gateway.forward.outbox import Outbox
-from gateway.forward.sharing import share
 from gateway.store.database import Database
-from gateway.store.reader import FrameReader, StoredFrame
+from gateway.store.reader import FrameReader
 from gateway.store.windows import SAVE_FRAMES
 
 __all__ = ["MAX_BATCH", "MAX_OUTBOX", "Queued", "SinkQueue"]
@@ -103,7 +102,7 @@ class SinkQueue:
             now_ms = self._now_ms()
             self._outbox.refresh()
             index = self._register.index()
-            work = _Fill(self._db, self.name, self.recipient, self._purposes, self._outbox, index, now_ms)
+            work = Fill(self._db, self.name, self.recipient, self._purposes, self._outbox, index, now_ms)
             more = self._look_back.step(index, MAX_OUTBOX - waiting, work.decide_again)
             for name, n in work.finish().items():
                 self._db.count(name, n)
@@ -142,7 +141,7 @@ class SinkQueue:
         if len(parked.frames) == _FRAMES_A_FILL:
             # There are more of them, and none of those comes before the last of these.
             turns = [f for f in turns if f.order <= parked.frames[-1].order]
-        work = _Fill(self._db, self.name, self.recipient, self._purposes, self._outbox, self._register.index(), now_ms)
+        work = Fill(self._db, self.name, self.recipient, self._purposes, self._outbox, self._register.index(), now_ms)
         decided: set[int] = set(new.broken) | set(parked.broken)
         for frame in turns:
             if waiting + work.enqueued >= MAX_OUTBOX:
@@ -235,77 +234,3 @@ class SinkQueue:
                     continue
                 self._outbox.put_aggregate(bucket, grant)
         return len(closed)
-
-
-class _Fill:
-    """Decides on frames, one after the other. In a transaction."""
-
-    def __init__(
-        self, db: Database, sink: str, recipient: str, purposes: Sequence[str], outbox: Outbox, index: GrantIndex,
-        now_ms: int,
-    ) -> None:  # fmt: skip
-        self._db = db
-        self._sink = sink
-        self._recipient = recipient
-        self._purposes = purposes
-        self._outbox = outbox
-        self._index = index
-        self._now_ms = now_ms
-        self._withheld: Counter[Reason] = Counter()
-        self._counted: Counter[str] = Counter()
-        self._until_ms = buckets.horizons(db, sink)
-        self._read_ms: dict[int, int] = {}
-        self.enqueued = 0
-
-    def decide(self, frame: StoredFrame) -> None:
-        """Ask for every reading of a frame, and put what may leave into the outbox or into its aggregate."""
-        if not frame.birth.fits(frame.frame):
-            self._counted["frames_not_of_birth"] += 1
-            return
-        for series in share(frame, self._recipient, self._purposes, self._index, self._now_ms, self._withheld):
-            if series.grant.granularity.bucket_ms is None:
-                self._outbox.put_readings(series)
-                self.enqueued += 1
-            else:
-                until_ms = self._until_ms.get(frame.device_id, 0)
-                added = buckets.add(self._db, self._sink, series, until_ms, self._now_ms)
-                self._counted["late"] += added.late
-                self._withheld[Reason.PARTIAL] += added.partial
-                self._counted["granted"] -= added.partial
-            self._counted["granted"] += len(series.values)
-        self._was_read(frame)
-
-    def _was_read(self, frame: StoredFrame) -> None:
-        # Events are sealed at once and overtake the rows before them, so only series move the horizon; and never past
-        # now, or a board whose clock once was wrong would close every bucket to come.
-        if frame.time_ms is not None and frame.frame.rows:
-            until_ms = min(frame.time_ms + frame.frame.rows * frame.frame.step_ms, self._now_ms)
-            self._until_ms[frame.device_id] = max(until_ms, self._until_ms.get(frame.device_id, 0))
-            self._read_ms[frame.device_id] = self._until_ms[frame.device_id]
-
-    def decide_again(self, frame: StoredFrame, grant: Grant) -> int:
-        """The same for what leaves under one grant that reaches back to this frame; how many events that made."""
-        before = self.enqueued
-        if not frame.birth.fits(frame.frame):
-            return 0
-        for series in share(frame, self._recipient, self._purposes, self._index, self._now_ms, Counter()):
-            if series.grant.id != grant.id:
-                continue
-            if grant.granularity.bucket_ms is None:
-                self._outbox.put_readings(series, again=True)
-                self.enqueued += 1
-            else:
-                buckets.add(self._db, self._sink, series, 0, self._now_ms)
-            self._counted["granted"] += len(series.values)
-        self._was_read(frame)
-        return self.enqueued - before
-
-    def finish(self) -> Counter[str]:
-        """Write the horizons; return what was counted."""
-        # Where no aggregate is open there is none that a horizon could close: it is not worth a page.
-        for device_id in buckets.open_devices(self._db, self._sink) & self._read_ms.keys():
-            buckets.move_horizon(self._db, self._sink, device_id, self._read_ms[device_id])
-        for reason, n in self._withheld.items():
-            self._counted["withheld"] += n
-            self._counted[f"withheld.{reason.value}"] += n
-        return +self._counted

@@ -9,8 +9,7 @@ import pytest
 from gateway.consent.grants import Hours
 from gateway.consent.pseudonym import Pseudonyms
 from gateway.consent.vocabulary import Granularity
-from tests.gateway.said import gap
-from tests.gateway.sinks import DAY_MS, HOUR_MS, at, events, fill, filled, minute
+from tests.gateway.sinks import DAY_MS, HOUR_MS, at, fill, filled, minute
 
 
 class TestDefaultIsNo:
@@ -161,15 +160,6 @@ class TestWhatLeaves:
         ]
         assert household.db.counters()["withheld.outside_hours"] == 2 + 16
 
-    def test_the_finer_of_two_grants_holds_and_nothing_leaves_twice(self, household: Any, board: Any):
-        queue = household.queue()
-        household.grant(granularity=Granularity.QUARTER_HOUR)
-        raw = household.grant(expiry_ms=household.now_ms + 120_000)
-        household.receive(board.birth(), minute(household, board, 1))
-        fill(queue)
-        assert [e["consentgrant"] for e in events(queue)] == [raw.id]
-        assert household.count("bucket") == 0
-
     def test_each_purpose_gets_events_of_its_own(self, household: Any, board: Any):
         queue = household.queue(purposes=("service", "research", "marketing"))
         for purpose in ("service", "research"):
@@ -216,15 +206,6 @@ class TestWhatLeaves:
         # what it says when it has a clock at last is shared again, and what was decided is not asked again
         household.receive(board.rows(2, [[2, 0, 0]], uptime_ms=20_000, time_s=household.now_ms // 1000))
         assert [e["data"]["values"] for e in filled(queue)] == [[2 / 16]]
-
-    def test_gap_frames_pass_in_silence(self, household: Any, board: Any):
-        queue = household.queue()
-        household.grant(start_ms=0)
-        household.receive(board.birth(), gap(board, 2, 1, 1, 1, **at(household)), minute(household, board, 3))
-        assert len(filled(queue)) == 1
-        counters = household.db.counters()
-        assert (counters.get("frames_not_of_birth"), counters["granted"], counters["withheld"]) == (None, 6, 12)
-        assert household.count("parked") == 0
 
     def test_a_clock_that_is_wrong_by_ages_stops_nothing(self, household: Any, board: Any):
         queue = household.queue()

@@ -13,7 +13,7 @@ from gateway.consent.vocabulary import Granularity
 from gateway.forward import queue as queue_module
 from gateway.store.database import Database
 from tests.gateway.said import MINUTE, Life, gap, read
-from tests.gateway.sinks import DAY_MS, at, events, fill, filled, minute
+from tests.gateway.sinks import DAY_MS, events, fill, filled, minute
 
 
 def test_parked_frames_wait_for_their_birth(household: Any, board: Any):
@@ -224,15 +224,4 @@ def test_whatever_comes_in_whatever_order_each_boards_readings_leave_once_and_in
         for boot in {frame[:2] for frame in sent}:
             seqs = [frame[2] for frame in sent if frame[:2] == boot]
             assert seqs == sorted(seqs)
-    assert household.count("parked") == 0
-
-
-def test_frames_that_do_not_fit_the_birth_that_came_after_them_are_counted(household: Any, board: Any):
-    queue = household.queue()
-    household.grant()
-    household.receive(board.rows(1, [[1, 2]], **at(household)), minute(household, board, 2))
-    fill(queue)
-    household.receive(board.birth())
-    assert len(filled(queue)) == 1
-    assert household.db.counters()["frames_not_of_birth"] == 1
     assert household.count("parked") == 0
