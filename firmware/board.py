@@ -52,6 +52,7 @@ class Board:
             import port
 
             print("hearthgate: stopped")
+            self.journal.spill()  # whoever took the prompt restarts the board as a rule
             port.hand_over()
         except Exception as error:
             import port

@@ -107,7 +107,7 @@ class House:
         self._source = _Spoken()
         self._ingest = Ingest(self.db, self._store, self._source, lambda: NOW_MS)
         self._updating = Updating(self.db, self._store, self._source, self._ingest.looked)
-        self._updating.build = lambda _: ("9.9.9", dict(_FILES))
+        self._updating.order.build = lambda _: ("9.9.9", dict(_FILES))
         self._tasks = [asyncio.create_task(part.run()) for part in (self._ingest, self._updating)]
 
     async def close(self) -> None:

@@ -28,7 +28,8 @@ from typing import Any, Final
 from gateway.store import devices
 from gateway.update.rollout import State
 from tools.board_folder import ROOT, find_micropython
-from tools.serial_board import BLOCKS, SerialBoard
+from tools.serial_board import SerialBoard
+from tools.serial_chip import BLOCKS
 from tools.update_house import House, house, made
 
 __all__ = ["Result", "main", "run"]

@@ -72,7 +72,7 @@ class House:
 
     async def order(self, files: Mapping[str, bytes], stages: Mapping[str, int], *, ask: bool = False) -> None:
         """Let these boards be updated to these files, whatever firmware lies here."""
-        self.gateway.updating.build = lambda _: (OLD, dict(files))
+        self.gateway.updating.order.build = lambda _: (OLD, dict(files))
         await self.gateway.store(lambda: updates.order(self.gateway.db, stages, time.time_ns() // 1_000_000, ask=ask))
         self.gateway.updating.changed()
 

@@ -13,23 +13,23 @@ import typer
 from gateway.access import destination
 from gateway.access.slices import moment
 from gateway.app import settings as settings_module
-from gateway.app.gateway import real_now_ms
+from gateway.app.now import real_now_ms
 from gateway.app.settings import Settings
 from gateway.cli.audit_words import Teller, Told
 from gateway.cli.opened import opened
 from gateway.cli.wording import counted, to_the_second
-from gateway.consent import audit, ledger, ledger_file
+from gateway.consent import audit, ledger, ledger_file, update_decisions
 from gateway.consent.anchors import Anchor, anchor
 from gateway.consent.evidence import signed_head
 from gateway.consent.ledger import Row, Verdict
 from gateway.consent.ledger_file import End, LedgerFileError
 from gateway.consent.receipt import ReceiptError
-from gateway.consent.signing import KEY_BYTES, SignatureError, key_id
+from gateway.consent.signing import KEY_BYTES, SignatureError
 from gateway.store.database import Database, StoreError
 
 app = typer.Typer(
-    help="The ledger: every disclosure and everything that was done with grants, in a hash chain. Verify it, read it, "
-    "hand it on.",
+    help="The ledger: every disclosure, everything that was done with grants, and who said what to an update, in a "
+    "hash chain. Verify it, read it, hand it on.",
     no_args_is_help=True,
 )
 
@@ -72,7 +72,7 @@ def verify(
     else:
         with _ledger(context) as (_, db):
             public = public or audit.signing_key(db).public
-            signer = f"the key {key_id(public).hex()}"
+            signer = f"the key {public.hex()}"
             held = [_anchor(path, public) for path in anchors or []]
             total = audit.head(db).n
             with _progress(total) as seen:
@@ -100,7 +100,8 @@ def show(
     with _ledger(context) as (settings, db):
         zone = settings.timezone
         since_ms = None if since is None else moment(since, zone)
-        teller = Teller(dict(db.connection.execute("SELECT id, name FROM person")), zone)
+        people = dict(db.connection.execute("SELECT id, name FROM person"))
+        teller = Teller(people, zone, update_decisions.board_names(db))
         found: deque[tuple[Row, Told]] = deque(maxlen=limit or None)
         newest, first = audit.head(db).n, 1
         if limit and recipient is None and grant is None and since_ms is None:

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from gateway.cli.wording import counted, moment
+from gateway.consent import update_words
 
 _SHOWN_OF_A_DIGEST = 12
 
@@ -20,17 +21,19 @@ class Told:
 
 @dataclass(slots=True)
 class Teller:
-    """Turns the rows of one ledger into words. `people`: whose ids they are, of those whose name is here."""
+    """Turns the rows of one ledger into words. `people`: whose ids they are, of those whose name is here; `boards`: the
+    same of boards."""
 
     people: Mapping[str, str]
     timezone: str
+    boards: Mapping[str, str] = field(default_factory=dict)
     _recipient_of: dict[str, str] = field(default_factory=dict)  # of a grant
     _about: dict[int, Told] = field(default_factory=dict)  # a sending, until it is known what became of it
     _notices: dict[str, Told] = field(default_factory=dict)
 
     def tell(self, kind: str, said: Mapping[str, Any]) -> Told:
         """A row. One that was edited may lack what it needs: then it is told as it stands."""
-        how = _KINDS.get(kind)
+        how = _KINDS.get("update" if kind in update_words.VERBS else kind)
         try:
             return how(self, said) if how is not None else _plain(kind, said)
         except (AttributeError, KeyError, TypeError, ValueError):
@@ -132,6 +135,9 @@ class Teller:
         whose = "all devices" if said["devices"] == "all" else "a device"
         return Told(f"{said['category']} of {whose} is set to {said['mode']}")
 
+    def _update(self, said: Mapping[str, Any]) -> Told:
+        return Told(update_words.told(said["kind"], said, self._who(said), self.boards))
+
     def _who(self, said: Mapping[str, Any]) -> str:
         by = said.get("by")
         return self.people.get(by, "somebody whose name was erased") if by else "somebody"
@@ -145,7 +151,7 @@ _KINDS: Mapping[str, Callable[[Teller, Mapping[str, Any]], Told]] = {
     name: getattr(Teller, f"_{name}")
     for name in (
         "grant", "change", "pause", "resume", "revoke", "sending", "delivered", "refused", "aborted", "notice",
-        "notice_acked", "rotate", "erase", "person", "local_use",
+        "notice_acked", "rotate", "erase", "person", "local_use", "update",
     )
 }  # fmt: skip
 

@@ -2,7 +2,7 @@
 
 import sys
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -13,8 +13,12 @@ from rich.table import Table
 
 from gateway.app import settings as settings_module
 from gateway.app.borrowing import socket_path
+from gateway.app.now import real_now_ms
 from gateway.app.settings import Settings
-from gateway.cli.opened import opened_at
+from gateway.cli.opened import opened, opened_at
+from gateway.consent import update_decisions
+from gateway.consent.update_decisions import Voice, Way
+from gateway.flash.contents import firmware_version
 from gateway.store import devices, updates
 from gateway.store.database import Database, StoreError
 from gateway.store.updates import Row
@@ -27,6 +31,8 @@ app = typer.Typer(
     "page, or by `hearthgate update yes`.",
     invoke_without_command=True,
 )
+
+By = Annotated[str, typer.Option(metavar="NAME", help="Who decides it, for the ledger; else nobody is named.")]
 
 _POLL_S = 1.0
 _START_S = 5.0
@@ -46,6 +52,7 @@ def update(
     wait: Annotated[
         float, typer.Option(min=0, help="Seconds to watch; the gateway goes on without. 0: until it is over.")
     ] = 0.0,
+    by: By = "",
 ) -> None:
     """Update the boards to the firmware that came with this gateway. A command that was stopped goes on where it was:
     so does the gateway meanwhile."""
@@ -60,9 +67,10 @@ def update(
             console.print(f"An update of {len(going)} board(s) is under way; this goes on with it.", markup=False)
         else:
             stages = rollout.places(_choose(db, board, device or ()), stage)
-            updates.order(db, stages, _now_ms(), ask=settings.update.ask)
+            version, ask = firmware_version(), settings.update.ask
+            update_decisions.order(db, stages, real_now_ms(), _voice(by), firmware=version, ask=ask)
         asked = any(row.state is State.ASK for row in updates.rows(db).values())
-    if asked and not _agreed(settings):
+    if asked and not _agreed(settings, _voice(by)):
         console.print(f"It waits for a yes: {_HOW_TO_AGREE}.", markup=False)
         return
     _watch(settings, console, wait)
@@ -84,30 +92,34 @@ def status(context: typer.Context) -> None:
 
 
 @app.command()
-def yes(context: typer.Context) -> None:
+def yes(context: typer.Context, by: By = "") -> None:
     """Say yes to the update that waits for it, as on the console's home page."""
-    settings = settings_module.load(context.obj)
-    with opened_at(settings.store.path) as db:
-        allowed = updates.allow(db, _now_ms())
-    typer.echo(f"{allowed} board(s) may be updated." if allowed else "Nothing waits for a yes.")
+    count = _decide(context, update_decisions.agree, by)
+    typer.echo(f"{count} board(s) may be updated." if count else "Nothing waits for a yes.")
 
 
 @app.command()
-def no(context: typer.Context) -> None:
+def no(context: typer.Context, by: By = "") -> None:
     """Say no to the update that waits for a yes. `hearthgate update` asks again."""
-    settings = settings_module.load(context.obj)
-    with opened_at(settings.store.path) as db:
-        count = updates.decline(db, _now_ms())
+    count = _decide(context, update_decisions.decline, by)
     typer.echo(f"{count} board(s) stay as they are." if count else "Nothing waits for a yes.")
 
 
 @app.command()
-def stop(context: typer.Context) -> None:
+def stop(context: typer.Context, by: By = "") -> None:
     """Begin nothing more. A board that has started its update already decides itself whether it keeps it."""
-    settings = settings_module.load(context.obj)
-    with opened_at(settings.store.path) as db:
-        count = updates.stop(db, _now_ms())
+    count = _decide(context, update_decisions.stop, by)
     typer.echo(f"{count} board(s) stay as they are." if count else "There was nothing to stop.")
+
+
+def _decide(context: typer.Context, decide: Callable[[Database, int, Voice], int], by: str) -> int:
+    """For how many boards that decides something. Raises GrantError or StoreError."""
+    with opened(context) as (_, db):
+        return decide(db, real_now_ms(), _voice(by))
+
+
+def _voice(by: str) -> Voice:
+    return Voice(Way.COMMAND_LINE, by)
 
 
 def _choose(db: Database, kind: str | None, wanted: Iterable[str]) -> list[tuple[str, str, bool]]:
@@ -126,11 +138,11 @@ def _choose(db: Database, kind: str | None, wanted: Iterable[str]) -> list[tuple
     return found
 
 
-def _agreed(settings: Settings) -> bool:
+def _agreed(settings: Settings, voice: Voice) -> bool:
     """Whether the household says yes now, or has said so."""
     if sys.stdin.isatty() and typer.confirm("The household is asked first: update the boards now?"):
         with opened_at(settings.store.path) as db:
-            updates.allow(db, _now_ms())
+            update_decisions.agree(db, real_now_ms(), voice)
         return True
     return False
 
@@ -211,7 +223,3 @@ def _said(row: Row) -> str:
     if row.state is State.ASK:
         return "waits for a yes"
     return f"{row.state}: {row.detail}" if row.detail else str(row.state)
-
-
-def _now_ms() -> int:
-    return time.time_ns() // 1_000_000

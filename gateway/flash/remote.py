@@ -10,10 +10,12 @@ import ast
 import binascii
 import contextlib
 import io
+import os
 import struct
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Self
 
 from gateway.errors import HearthgateError
@@ -22,13 +24,13 @@ from gateway.flash.compiling import MpyFormat
 if TYPE_CHECKING:
     from mpremote.transport_serial import SerialTransport
 
-__all__ = ["HALF_WRITTEN", "Facts", "FlashError", "Remote"]
+__all__ = ["HALF_WRITTEN", "PATIENCE_S", "Facts", "FlashError", "Remote", "check_port"]
 
 _BAUD: Final = 115_200
 _READ_S: Final = 1.0
 _ENTER_S: Final = 2.0
 _MOST_ENTER_S: Final = 8.0
-_PATIENCE_S: Final = 15.0
+PATIENCE_S: Final = 15.0
 """A board that has just begun to start does not hear its Ctrl-C."""
 _PIECE: Final = 1536
 """Bytes of a file in one go: as text it is a third longer, and the board compiles it."""
@@ -114,7 +116,7 @@ class Remote:
 
     @classmethod
     @contextlib.contextmanager
-    def open(cls, port: str, patience_s: float = _PATIENCE_S) -> Iterator[Self]:
+    def open(cls, port: str, patience_s: float = PATIENCE_S) -> Iterator[Self]:
         """Stop what runs on the board at `port`. Tries again for so many seconds: a new MicroPython takes a moment.
 
         Raises FlashError.
@@ -212,6 +214,19 @@ class Remote:
             raise FlashError(f"{self._port}: the board's answer makes no sense. Plug it in anew, try again.") from None
 
 
+def check_port(port: str) -> None:
+    """Raise FlashError if nobody could open it: there is none of that name, or it is not for us."""
+    if not port.startswith("/"):  # pyserial knows ports of other kinds
+        return
+    if not Path(port).exists():
+        raise FlashError(f"{port}: there is no such port. `hearthgate boards` lists those that are there.")
+    if not os.access(port, os.R_OK | os.W_OK):
+        raise FlashError(
+            f"{port}: you may not use it: sudo usermod -aG dialout $USER, then log out and in. (`id -nG` names dialout "
+            "then.)"
+        )
+
+
 def _connect(port: str) -> SerialTransport:
     from mpremote.transport import TransportError  # noqa: PLC0415 - takes its time, and most commands need no board
     from mpremote.transport_serial import SerialTransport  # noqa: PLC0415
@@ -220,10 +235,10 @@ def _connect(port: str) -> SerialTransport:
         with contextlib.redirect_stdout(io.StringIO()):
             return SerialTransport(port, _BAUD, timeout=_READ_S)
     except (TransportError, OSError) as why:
+        check_port(port)
         raise FlashError(
-            f"{port}: cannot be opened ({why}). `hearthgate boards` lists the ports; one that another program has open "
-            "(a terminal, a gateway with a serial link) must be closed there first. If permission is denied: sudo "
-            "usermod -aG dialout $USER, then log out and in."
+            f"{port}: cannot be opened. Another program has it (a terminal, another `hearthgate flash`): close it "
+            "there, or plug the board in anew."
         ) from why
 
 

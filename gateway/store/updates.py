@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TypedDict, Unpack
 
 import cbor2
 
@@ -13,6 +14,7 @@ from gateway.update.rollout import BAD, DONE, Place, State
 
 __all__ = [
     "Image",
+    "Progress",
     "Row",
     "allow",
     "decline",
@@ -63,17 +65,33 @@ class Row:
         return self.state in DONE or self.state in BAD or self.state is State.STOPPED
 
 
-def order(db: Database, stages: Mapping[str, int], now_ms: int, *, ask: bool) -> None:
-    """Let these devices be updated, in these stages; what was ordered before is forgotten. Raises StoreError."""
+class Progress(TypedDict, total=False):
+    """What of a board's row is new, beside its state; what is not said stays as it was, but for the detail."""
+
+    sequence: int
+    done: int
+    size: int
+    detail: str
+
+
+def order(db: Database, stages: Mapping[str, int], now_ms: int, *, ask: bool, firmware: str | None = None) -> list[int]:
+    """Let these devices be updated, in these stages; what was ordered before is forgotten. In a transaction.
+
+    firmware: the version that is ordered; without it any. Returns their numbers in the registry. Raises StoreError.
+    """
     known = devices.registry(db)
-    with db.transaction() as sql:
-        sql.execute("DELETE FROM update_device")
-        for device, stage in stages.items():
-            sql.execute(
-                "INSERT INTO update_device (device_id, stage, state, begun_ms, changed_ms) VALUES (?, ?, ?, ?, ?)",
-                (_id(known, device), stage, State.ASK if ask else State.WAIT, now_ms, now_ms),
-            )
-        sql.execute("DELETE FROM update_image")
+    ordered = {_id(known, device): stage for device, stage in stages.items()}
+    sql = db.connection
+    sql.execute("DELETE FROM update_device")
+    sql.executemany(
+        "INSERT INTO update_device (device_id, stage, state, begun_ms, changed_ms) VALUES (?, ?, ?, ?, ?)",
+        [(id_, stage, State.ASK if ask else State.WAIT, now_ms, now_ms) for id_, stage in ordered.items()],
+    )
+    sql.execute("DELETE FROM update_image")
+    sql.execute("DELETE FROM meta WHERE name = 'update_firmware'")
+    if firmware is not None:
+        sql.execute("INSERT INTO meta VALUES ('update_firmware', ?)", (firmware,))
+    return list(ordered)
 
 
 def rows(db: Database) -> dict[str, Row]:
@@ -93,24 +111,15 @@ def open_rows(db: Database) -> dict[str, Row]:
     return {device: row for device, row in rows(db).items() if not row.over}
 
 
-def note(
-    db: Database,
-    device: str,
-    now_ms: int,
-    state: State,
-    *,
-    sequence: int | None = None,
-    done: int | None = None,
-    size: int | None = None,
-    detail: str = "",
-) -> None:
-    """A board is so far; what is None stays as it was. A row that is over stays as it is."""
+def note(db: Database, device: str, now_ms: int, state: State, **progress: Unpack[Progress]) -> None:
+    """A board is so far. A row that is over stays as it is."""
+    sequence, done, size = (progress.get(name) for name in ("sequence", "done", "size"))
     with db.transaction() as sql:
         sql.execute(
             "UPDATE update_device SET state = ?, detail = ?, changed_ms = ?, sequence = coalesce(?, sequence), "
             "done = coalesce(?, done), size = coalesce(?, size) "
             "WHERE device_id = (SELECT id FROM device WHERE device = ?) AND state NOT IN (?, ?, ?, ?, ?)",
-            (state, detail, now_ms, sequence, done, size, device, *DONE, *BAD, State.STOPPED),
+            (state, progress.get("detail", ""), now_ms, sequence, done, size, device, *DONE, *BAD, State.STOPPED),
         )
         if state is State.UPDATED:
             db.count("boards_updated")
@@ -118,33 +127,20 @@ def note(
             db.count("boards_rolled_back")
 
 
-def allow(db: Database, now_ms: int) -> int:
-    """The household says yes. How many boards waited for that."""
-    with db.transaction() as sql:
-        done = sql.execute(
-            "UPDATE update_device SET state = ?, changed_ms = ? WHERE state = ?", (State.WAIT, now_ms, State.ASK)
-        )
-    return done.rowcount
+def allow(db: Database, now_ms: int) -> list[int]:
+    """The household says yes. In a transaction; the numbers of the boards that waited for that."""
+    return _move(db, (State.ASK,), State.WAIT, "", now_ms)
 
 
-def decline(db: Database, now_ms: int) -> int:
-    """The household says no. How many boards waited for a yes: nothing happens to them."""
-    with db.transaction() as sql:
-        done = sql.execute(
-            "UPDATE update_device SET state = ?, detail = ?, changed_ms = ? WHERE state = ?",
-            (State.STOPPED, "the household said no", now_ms, State.ASK),
-        )
-    return done.rowcount
+def decline(db: Database, now_ms: int) -> list[int]:
+    """The household says no: nothing happens to the boards that waited for a yes. In a transaction; their numbers."""
+    return _move(db, (State.ASK,), State.STOPPED, "the household said no", now_ms)
 
 
-def stop(db: Database, now_ms: int) -> int:
-    """Begin nothing more. A board that was started on trial goes on: it decides itself. How many were stopped."""
-    with db.transaction() as sql:
-        done = sql.execute(
-            "UPDATE update_device SET state = ?, changed_ms = ? WHERE state IN (?, ?, ?, ?)",
-            (State.STOPPED, now_ms, State.ASK, State.WAIT, State.LOADING, State.HELD),
-        )
-    return done.rowcount
+def stop(db: Database, now_ms: int) -> list[int]:
+    """Begin nothing more. A board that was started on trial goes on: it decides itself. In a transaction; the numbers
+    of those that were stopped."""
+    return _move(db, (State.ASK, State.WAIT, State.LOADING, State.HELD), State.STOPPED, "", now_ms)
 
 
 def find_image(db: Database, klass: str) -> Image | None:
@@ -159,8 +155,12 @@ def find_image(db: Database, klass: str) -> Image | None:
 
 
 def firmware(db: Database) -> str | None:
-    """The version of this order's newest image; None if none was made yet."""
-    row = db.connection.execute("SELECT firmware FROM update_image ORDER BY sequence DESC LIMIT 1").fetchone()
+    """The version that was ordered; where the order did not say it, that of its newest image, None before there is
+    one."""
+    row = db.connection.execute(
+        "SELECT value FROM meta WHERE name = 'update_firmware' UNION ALL "
+        "SELECT * FROM (SELECT firmware FROM update_image ORDER BY sequence DESC LIMIT 1) LIMIT 1"
+    ).fetchone()
     return None if row is None else str(row[0])
 
 
@@ -175,6 +175,15 @@ def keep_image(db: Database, klass: str, firmware: str, files: Mapping[str, byte
             (sequence, klass, firmware, cbor2.dumps([[name, data] for name, data in files.items()])),
         )
     return Image(sequence, klass, firmware, tuple(files.items()))
+
+
+def _move(db: Database, states: tuple[State, ...], to: State, detail: str, now_ms: int) -> list[int]:
+    moved = db.connection.execute(
+        "UPDATE update_device SET state = ?, detail = ?, changed_ms = ? "
+        f"WHERE state IN ({', '.join('?' * len(states))}) RETURNING device_id",
+        (to, detail, now_ms, *states),
+    )
+    return [int(device_id) for (device_id,) in moved.fetchall()]
 
 
 def _id(known: Mapping[str, devices.Device], device: str) -> int:

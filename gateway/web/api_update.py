@@ -1,15 +1,20 @@
 """The JSON API of updates: what waits for a yes, the yes and the no, and how far each board is."""
 
-from typing import Any
+from collections.abc import Awaitable, Callable
+from typing import Annotated, Any
 
-from fastapi import APIRouter, HTTPException
+from fastapi import APIRouter, Body, HTTPException
 from pydantic import BaseModel
 
+from gateway.consent.grants import GrantError
+from gateway.consent.update_decisions import Voice, Way
 from gateway.forward.cloudevent import timestamp
 from gateway.update.rollout import STAGES, Phase, State
+from gateway.web.consent_shapes import ByIn
 from gateway.web.live import Live
 from gateway.web.update_view import UpdateView
 
+_By = Annotated[ByIn | None, Body()]
 _NOTHING: dict[int | str, dict[str, Any]] = {409: {"description": "There is nothing of the kind at this moment."}}
 
 
@@ -46,19 +51,20 @@ def add(api: APIRouter, live: Live) -> None:
         return update_out(await live.update())
 
     @api.post("/update/yes", responses=_NOTHING)
-    async def yes() -> UpdateOut:
-        """Say yes to the update that waits for it: one board of each kind begins, then a few, then all."""
-        return await _decided(live, await live.agree_to_update(), "Nothing waits for a yes.")
+    async def yes(asked: _By = None) -> UpdateOut:
+        """Say yes to the update that waits for it: one board of each kind begins, then a few, then all. Like a no and a
+        stop it is kept in the ledger, with who said it."""
+        return await _decide(live, live.agree_to_update, asked, "Nothing waits for a yes.")
 
     @api.post("/update/no", responses=_NOTHING)
-    async def no() -> UpdateOut:
+    async def no(asked: _By = None) -> UpdateOut:
         """Say no to it: nothing is changed, until it is ordered again."""
-        return await _decided(live, await live.decline_update(), "Nothing waits for a yes.")
+        return await _decide(live, live.decline_update, asked, "Nothing waits for a yes.")
 
     @api.post("/update/stop", responses=_NOTHING)
-    async def stop() -> UpdateOut:
+    async def stop(asked: _By = None) -> UpdateOut:
         """Begin nothing more. A board that is on trial decides itself whether it keeps its update."""
-        return await _decided(live, await live.stop_update(), "There is nothing to stop.")
+        return await _decide(live, live.stop_update, asked, "There is nothing to stop.")
 
 
 def update_out(view: UpdateView) -> UpdateOut:
@@ -83,7 +89,11 @@ def update_out(view: UpdateView) -> UpdateOut:
     )
 
 
-async def _decided(live: Live, count: int, nothing: str) -> UpdateOut:
+async def _decide(live: Live, decide: Callable[[Voice], Awaitable[int]], asked: ByIn | None, nothing: str) -> UpdateOut:
+    try:
+        count = await decide(Voice(Way.API, "" if asked is None else asked.by))
+    except GrantError as why:
+        raise HTTPException(422, f"{why}.") from why
     if not count:
         raise HTTPException(409, f"{nothing} /api/update says how it stands.")
     return update_out(await live.update())

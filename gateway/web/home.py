@@ -30,7 +30,7 @@ async def build(live: Live) -> None:
         home = await live.watch()
         shared = len((await live.sharing()).active)
         _say(headline, live, home, shared)
-        update.update(await live.update())
+        update.update(await live.update(), (await live.sharing()).people)
         shelf.update(live, home)
         below.set_visibility(bool(home.devices))
         if home.devices:

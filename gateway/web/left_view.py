@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from gateway.consent import audit, register
+from gateway.consent import audit, register, update_decisions, update_words
 from gateway.consent.grants import GrantError
 from gateway.consent.ledger import Head
 from gateway.consent.vocabulary import Vocabulary
@@ -149,6 +149,7 @@ class _Teller:
         self._db = db
         self._vocabulary = vocabulary
         self._people: dict[str, str] = dict(db.connection.execute("SELECT id, name FROM person"))
+        self._boards = update_decisions.board_names(db)
 
     def sending(self, entry: Mapping[str, Any]) -> str:
         n, size = words.plural(whole(entry.get("events")), "message"), words.size(whole(entry.get("bytes")))
@@ -162,7 +163,9 @@ class _Teller:
 
     def act(self, kind: str, entry: Mapping[str, Any]) -> str:
         who, to = self._person(entry.get("by")), self._recipient(entry)
-        what = f"that {to} may get {entry.get('category')}, for {entry.get('purpose')}"
+        if kind in update_words.VERBS:
+            return f"{update_words.told(kind, entry, who, self._boards)}."
+        what = f"that {to} may get {entry.get('category')}, {self._why(str(entry.get('purpose', '')))}"
         grant, sink = self._grant(str(entry.get("grant", ""))), entry.get("sink", "")
         dropped = whole(entry.get("dropped"))
         gone = f" {words.plural(dropped, 'message')} that waited {'was' if dropped == 1 else 'were'} thrown away."
@@ -176,7 +179,7 @@ class _Teller:
             "notice_acked": f"{words.sentence(str(sink))} confirmed that it was asked to erase.",
             "rotate": f"{to} knows your appliances by new names from here on.",
             "person": f"{self._person(entry.get('person'))} is in the household, as {_an(entry.get('role'))}.",
-            "local_use": f"What {_appliances(entry)} may tell of {entry.get('category')} was set: {entry.get('mode')}.",
+            "local_use": f"What {_appliances(entry)} may tell of {entry.get('category')} was set: {_mode(entry)}.",
             "erase": "Data was erased here.",
         }.get(kind) or f"{words.sentence(kind)}."
         return said + (gone if dropped else "")
@@ -189,7 +192,11 @@ class _Teller:
             grant = register.find(self._db, id_)
         except GrantError:
             return f"{id_} was given"
-        return f"{recipient_name(self._vocabulary, grant.recipient)} may get {grant.category}, for {grant.purpose}"
+        to = recipient_name(self._vocabulary, grant.recipient)
+        return f"{to} may get {grant.category}, {self._why(grant.purpose)}"
+
+    def _why(self, purpose: str) -> str:
+        return self._vocabulary.purposes.get(purpose) or f"for {purpose}"
 
     def _recipient(self, entry: Mapping[str, Any]) -> str:
         return recipient_name(self._vocabulary, str(entry.get("recipient", "")))
@@ -200,6 +207,11 @@ class _Teller:
 
 def _an(role: object) -> str:
     return {"adult": "an adult", "child": "a child"}.get(str(role), str(role))
+
+
+def _mode(entry: Mapping[str, Any]) -> str:
+    said = words.LOCAL_USE.get(str(entry.get("mode")), str(entry.get("mode")))
+    return said[:1].lower() + said[1:]
 
 
 def _appliances(entry: Mapping[str, Any]) -> str:

@@ -14,6 +14,7 @@ from gateway.consent.grants import Grant
 from gateway.consent.ledger import Head, Row, Verdict
 from gateway.consent.local_use import Mode
 from gateway.consent.people import Person
+from gateway.consent.update_decisions import Voice
 from gateway.forward.preview import Look, Preview
 from gateway.store.frames import Committed
 from gateway.web import consent_view, left_view, series, trouble, update_view
@@ -96,7 +97,7 @@ class Live:
         """The last update that was ordered, with the version that boards would get now where none was made yet."""
         view = await self._look(self._update)
         if view.firmware is None and view.boards:
-            return replace(view, firmware=await self.gateway.updating.offers())
+            return replace(view, firmware=await self.gateway.updating.order.offers())
         return view
 
     async def last_hours(self, device_id: int, channel: str, hours: float) -> series.Series:
@@ -147,17 +148,17 @@ class Live:
         await self.gateway.consent_changed()
         self._changed()
 
-    async def agree_to_update(self) -> int:
-        """Say yes to the update that waits for it. How many boards waited."""
-        return self._seen(await self.gateway.updating.agree())
+    async def agree_to_update(self, voice: Voice) -> int:
+        """Say yes to the update that waits for it. How many boards waited. Raises GrantError, as the next two do."""
+        return self._seen(await self.gateway.updating.order.agree(voice))
 
-    async def decline_update(self) -> int:
+    async def decline_update(self, voice: Voice) -> int:
         """Say no to it. How many boards waited."""
-        return self._seen(await self.gateway.updating.decline())
+        return self._seen(await self.gateway.updating.order.decline(voice))
 
-    async def stop_update(self) -> int:
+    async def stop_update(self, voice: Voice) -> int:
         """Begin nothing more. How many boards are left as they are."""
-        return self._seen(await self.gateway.updating.stop())
+        return self._seen(await self.gateway.updating.order.stop(voice))
 
     async def preview(self, grant: Grant) -> Preview:
         """What a grant would have sent of the last day. In steps: others wait for the store's thread too."""

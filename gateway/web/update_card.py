@@ -1,14 +1,18 @@
 """An update on the home page: asked for, said yes or no to, and how far each appliance is."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 
 from nicegui import ui
 
+from gateway.consent.people import Person
+from gateway.consent.update_decisions import Voice, Way
 from gateway.update.rollout import BAD, Phase
 from gateway.web import update_view, words
 from gateway.web.live import Live
-from gateway.web.parts import Box, Button, Text, fill_list
+from gateway.web.parts import Box, Button, Choice, Text, fill_list
 from gateway.web.update_view import UpdateView
+
+_NOBODY = "somebody of the household"
 
 
 class UpdateCard:
@@ -26,6 +30,7 @@ class UpdateCard:
                 self._title = Text("h2")
                 self._about = Text("p")
             self._plan = Box("ul", "plan", aria_label="What happens then")
+            self._asked = _Who("update-by")
             with Box("div", "row actions") as self._asks:
                 Button("Update", self._agree, "button yes")
                 Button("Not now", self._put_off)
@@ -41,9 +46,10 @@ class UpdateCard:
                     "No other appliance is begun. One that is trying the new version out decides itself whether it "
                     "keeps it. To go on later: `hearthgate update`.",
                 )
+                self._stopper = _Who("stop-by")
                 Button("Begin no other", self._stop, "button stop")
 
-    def update(self, view: UpdateView) -> None:
+    def update(self, view: UpdateView, people: Sequence[Person]) -> None:
         """Show how it stands now."""
         asks = view.phase is Phase.ASKS
         self._later &= asks
@@ -61,6 +67,8 @@ class UpdateCard:
         )
         self._plan.set_visibility(full)
         self._asks.set_visibility(full)
+        self._asked.update(people, wanted=asks)
+        self._stopper.update(people, wanted=view.can_stop)
         self._resting.set_visibility(later)
         self._list.set_visibility(not later)
         self._rest.set_visibility(not later)
@@ -91,13 +99,13 @@ class UpdateCard:
             return Text("span", css="soft")
 
     async def _agree(self) -> None:
-        await self._decided(await self._live.agree_to_update())
+        await self._decided(await self._live.agree_to_update(self._asked.voice))
 
     async def _decline(self) -> None:
-        await self._decided(await self._live.decline_update())
+        await self._decided(await self._live.decline_update(self._asked.voice))
 
     async def _stop(self) -> None:
-        await self._decided(await self._live.stop_update())
+        await self._decided(await self._live.stop_update(self._stopper.voice))
 
     async def _decided(self, count: int) -> None:
         if not count:
@@ -113,5 +121,23 @@ class UpdateCard:
         await self.after()
 
 
+class _Who:
+    """Who says so: asked where the household has named its people."""
+
+    def __init__(self, name: str) -> None:
+        with Box("div") as self._box:
+            self._choice = Choice("Who says so?", name, {"": _NOBODY}, "", _nothing)
+
+    def update(self, people: Sequence[Person], *, wanted: bool) -> None:
+        """Offer these."""
+        self._choice.offer({"": _NOBODY} | {f"={person.name}": person.name for person in people})
+        self._box.set_visibility(wanted and bool(people))
+
+    @property
+    def voice(self) -> Voice:
+        """The one that is chosen."""
+        return Voice(Way.CONSOLE, self._choice.value.removeprefix("="))
+
+
 async def _nothing() -> None:
-    """Until the page is whole."""
+    """There is nothing to do (yet)."""

@@ -13,7 +13,8 @@ import pytest
 from selenium import webdriver
 
 from gateway.app.examine import examine
-from gateway.app.gateway import Gateway, real_now_ms
+from gateway.app.gateway import Gateway
+from gateway.app.now import real_now_ms
 from gateway.app.settings import Broker, Settings, SinkSettings, Store
 from gateway.store import devices, frames
 from gateway.store.frames import Committed, DeadLetter, StateChange

@@ -9,7 +9,7 @@ import pytest
 from selenium.webdriver import Chrome
 from selenium.webdriver.common.by import By
 
-from gateway.app.gateway import real_now_ms
+from gateway.app.now import real_now_ms
 from gateway.forward.sink import Retry
 from gateway.web import left_view
 from tests.browser.looking import FRIDGE, ask, choose, grants, press, see, text, until, visit, wanted

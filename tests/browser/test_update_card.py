@@ -11,14 +11,17 @@ import pytest
 from selenium.webdriver import Chrome
 from selenium.webdriver.common.by import By
 
-from gateway.app.gateway import real_now_ms
 from gateway.app.inbox import Message
+from gateway.app.now import real_now_ms
+from gateway.consent import household_people, update_decisions
+from gateway.consent.people import Person
+from gateway.consent.update_decisions import Voice, Way
 from gateway.store import updates
 from gateway.update.manifest import LAST
 from gateway.update.rollout import State
 from gateway.wire.cose import seal
 from gateway.wire.topics import topic
-from tests.browser.looking import FRIDGE, KETTLE, ask, press, see, text, until, visit
+from tests.browser.looking import FRIDGE, KETTLE, ask, choose, press, see, text, until, visit
 
 CLASS = b"fridge-sim 2566"
 FILES = {"link.mpy": b"l" * 3000, "main.py": b"m" * 1000, LAST: b"{}"}
@@ -29,15 +32,17 @@ CARD = "section.update"
 @pytest.fixture
 def ordered(household: Any) -> Iterator[Any]:
     """Version 9.9.9 waits for a yes; the fridge is to go first."""
-    household.gateway.updating.build = lambda _: ("9.9.9", dict(FILES))
-    household.gateway.updating.version = lambda: "9.9.9"
+    household.gateway.updating.order.build = lambda _: ("9.9.9", dict(FILES))
+    household.gateway.updating.order.version = lambda: "9.9.9"
     order(household, {FRIDGE: 0, KETTLE: 1})
     yield household
     order(household, {})
 
 
 def order(household: Any, stages: dict[str, int]) -> None:
-    household.stored(lambda: updates.order(household.gateway.db, stages, real_now_ms(), ask=True))
+    voice = Voice(Way.COMMAND_LINE)
+    db = household.gateway.db
+    household.stored(lambda: update_decisions.order(db, stages, real_now_ms(), voice, firmware="9.9.9", ask=True))
 
     async def changed() -> None:
         household.gateway.updating.changed()
@@ -107,6 +112,25 @@ def test_a_yes_is_asked_for_and_what_follows_is_shown(browser: Chrome, ordered: 
     see(browser, "The update was halted at Kitchen kettle")
     see(browser, "Kitchen kettle works again with what it had. No other appliance is begun.")
     shows(browser, "Kitchen kettle", "went back to what it had: its starts did not last")
+
+
+def test_who_said_yes_is_in_the_record(browser: Chrome, ordered: Any) -> None:
+    db = ordered.gateway.db
+    ordered.stored(household_people.put, db, Person("Ada"), real_now_ms())
+    assert ask(ordered, "POST", "/api/update/no", {"by": "Ada"})[0] == 200
+    order(ordered, {FRIDGE: 0, KETTLE: 1})
+    visit(browser, ordered, "", "New software for your appliances")
+    until(browser, lambda: browser.find_element(By.NAME, "update-by").is_displayed(), "nobody can be chosen")
+    choose(browser, **{"update-by": "=Ada"})
+    press(browser, "Update", CARD)
+    see(browser, "New software goes to your appliances")
+    visit(browser, ordered, "left", "The record")
+    choose(browser, which="acts")
+    see(browser, "Ada said yes to software version 9.9.9 in the console, for Kitchen fridge and Kitchen kettle.")
+    see(browser, "Ada said no to software version 9.9.9 through the API, for Kitchen fridge and Kitchen kettle.")
+    see(browser, "Somebody ordered software version 9.9.9 on the command line, for Kitchen fridge and")
+    press(browser, "Check the whole record")
+    see(browser, "All is as it was written")
 
 
 def test_not_now_leaves_it_waiting_and_says_how_to_come_back(browser: Chrome, ordered: Any) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from gateway.flash.contents import firmware_version
 from gateway.store import updates
 from gateway.store.database import Database
 from gateway.update.rollout import State
@@ -68,6 +69,30 @@ def test_the_doctor_names_a_board_that_did_not_keep_its_update(house: Path) -> N
     db.close()
     said = run(house, "doctor").stdout
     assert f"({row.device}) did not keep its update (rolled back): its starts did not last" in said
+
+
+def test_who_ordered_and_who_said_no_is_in_the_ledger_for_good(house: Path) -> None:
+    run(house, "update", "--by", "Robin")
+    run(house, "update", "no", "--by", "Ada")
+    run(house, "update", "yes")  # decides nothing any more
+    run(house, "update", "--stage", "one")
+    run(house, "update", "stop")
+    said = [line.split(maxsplit=3)[3] for line in run(house, "audit", "show").stdout.splitlines()]
+    version = f"software version {firmware_version()} on the command line, for"
+    assert [line for line in said if "version" in line] == [
+        f"Robin ordered {version} Kitchen fridge and Kitchen fridge; the household is asked first",
+        f"Ada said no to {version} Kitchen fridge and Kitchen fridge",
+        f"somebody ordered {version} Kitchen fridge; the household is asked first",
+        f"somebody stopped the update to {version} Kitchen fridge",
+    ]
+    assert run(house, "audit", "verify").returncode == 0
+
+
+def test_a_name_that_cannot_be_decides_nothing(house: Path) -> None:
+    run(house, "update")
+    done = run(house, "update", "yes", "--by", "x" * 65)
+    assert (done.returncode, "a person's name is one line" in done.stderr) == (2, True)
+    assert states(house) == [State.ASK] * 2
 
 
 def test_help_says_how_a_household_is_asked(house: Path) -> None:

@@ -43,7 +43,7 @@ def test_it_is_read_as_it_is_stored(household: Any) -> None:
         (first, 0, State.ASK, None, False), (second, 1, State.ASK, None, False),
     ]  # fmt: skip
     assert [b.runs is None for b in found.boards] == [False, True]
-    assert updates.allow(household.db, NOW_MS) == 2
+    assert len(updates.allow(household.db, NOW_MS)) == 2
     updates.note(household.db, first, NOW_MS + 1, State.LOADING, sequence=7, done=301, size=1000)
     found = read(household.db)
     assert (found.phase, found.changed_ms, found.can_stop) == (Phase.GOING, NOW_MS + 1, True)
@@ -53,13 +53,15 @@ def test_it_is_read_as_it_is_stored(household: Any) -> None:
     assert (found.phase, found.can_stop) == (Phase.HALTED, False)
     updates.keep_image(household.db, "fridge-sim 2566", "0.2.0", {"main.py": b"m"}, NOW_MS)
     assert read(household.db).firmware == "0.2.0"
+    updates.order(household.db, {first: 0}, NOW_MS, ask=True, firmware="0.3.0")
+    assert read(household.db).firmware == "0.3.0"
 
 
-def test_a_no_is_kept_with_who_said_it(household: Any) -> None:
+def test_a_no_is_shown_as_called_off(household: Any) -> None:
     device = household.board().device
     updates.order(household.db, {device: 0}, NOW_MS, ask=True)
-    assert updates.decline(household.db, NOW_MS) == 1
-    assert updates.decline(household.db, NOW_MS) == updates.allow(household.db, NOW_MS) == 0
+    assert len(updates.decline(household.db, NOW_MS)) == 1
+    assert updates.decline(household.db, NOW_MS) == updates.allow(household.db, NOW_MS) == []
     assert updates.rows(household.db)[device].detail == "the household said no"
     found = read(household.db)
     assert (title(found), found.phase) == ("The update was called off", Phase.STOPPED)
