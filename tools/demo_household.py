@@ -10,7 +10,8 @@ from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from gateway.app.gateway import Gateway, real_now_ms
+from gateway.app.gateway import Gateway
+from gateway.app.now import real_now_ms
 from gateway.app.settings import Broker, Settings, SinkSettings, Store
 from gateway.consent import audit, register
 from gateway.consent.grants import Grant, expires

@@ -2,80 +2,21 @@
 
 from __future__ import annotations
 
-import contextlib
-import importlib
 import json
-import os
-import sys
-import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager
-from importlib.abc import Loader, MetaPathFinder
-from importlib.machinery import ModuleSpec
-from pathlib import Path
-from types import ModuleType
 from typing import Any
-from unittest import mock
 
 import cbor2
 
 from tools import fuzz_mutate, onboard, vectors
-from tools.fuzz_target import Broken, Parse, Refused, Target, scratch
+from tools.fuzz_reader import board_module, read
+from tools.fuzz_target import Broken, Parse, Refused, Target
 from tools.fuzz_wire import envelopes, payloads
 
-__all__ = ["TARGETS", "like_micropython", "read"]
+__all__ = ["TARGETS"]
 
-_HERE = Path(__file__).resolve().parent
 _NOW_S = 1_780_000_000
-_IMPORTED_LATE = ("upkeep", "mqtt_text")
-
-
-class _Later(MetaPathFinder, Loader):
-    """Finds the modules that the firmware imports only when it needs them, and forgets again."""
-
-    def __init__(self, names: Iterable[str]) -> None:
-        self._modules = {name: onboard.load(name) for name in names}
-
-    def find_spec(self, fullname: str, _path: object, _target: object = None) -> ModuleSpec | None:
-        """The place of a module; it is in memory already."""
-        return ModuleSpec(fullname, self) if fullname in self._modules else None
-
-    def create_module(self, spec: ModuleSpec) -> ModuleType:
-        """The very module that onboard has loaded."""
-        return self._modules[spec.name]
-
-    def exec_module(self, _module: ModuleType) -> None:
-        """Nothing: it was run when it was loaded."""
-
-
-@contextmanager
-def like_micropython() -> Iterator[None]:
-    """The few names of MicroPython's standard library that CPython's lacks and the readers need, and no console."""
-    names: list[tuple[Any, str, Callable[..., Any]]] = [
-        (os, "ilistdir", lambda folder=".": ((entry.name, 0x8000, 0) for entry in os.scandir(folder))),
-        (time, "ticks_ms", lambda: time.monotonic_ns() // 1_000_000),
-        (time, "ticks_add", lambda ticks, delta: ticks + delta),
-        (time, "ticks_diff", lambda end, start: end - start),
-    ]
-    with contextlib.ExitStack() as stack:
-        for module, name, function in names:
-            stack.enter_context(mock.patch.object(module, name, function, create=True))
-        stack.enter_context(mock.patch.object(sys, "meta_path", [*sys.meta_path, _Later(_IMPORTED_LATE)]))
-        stack.enter_context(contextlib.redirect_stdout(None))
-        yield
-
-
-def _module(name: str) -> Any:
-    """A module that also runs on MicroPython, where its folder is on the path."""
-    with mock.patch.object(sys, "path", [str(_HERE / "mpy"), *sys.path]):
-        return importlib.import_module(name)
-
-
-@contextmanager
-def read(name: str) -> Iterator[Callable[[bytes], str]]:
-    """The board's reader of this name, in a folder of its own."""
-    with scratch() as folder, contextlib.chdir(folder), like_micropython():
-        yield _module("board_parsers").parser(name, onboard.load)
 
 
 def _opened(name: str) -> Callable[[], AbstractContextManager[Parse]]:
@@ -150,7 +91,7 @@ def _ack() -> Iterator[Parse]:
     from gateway.wire.downlink import decode_ack
     from gateway.wire.errors import WireError
 
-    link = _module("board_link")
+    link = board_module("board_link")
 
     def confirmed(data: bytes) -> int | None:
         """The last frame that these acks confirm; None where one of them is not as the gateway makes it."""

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from tools import fuzz_corpus, fuzz_targets
-from tools.fuzz_board import TARGETS, read
+from tools.fuzz_board import TARGETS
+from tools.fuzz_reader import read
 from tools.onboard import FIRMWARE
 
 HERE = Path(__file__).parent

@@ -15,7 +15,7 @@ from gateway.wire.birth import Birth, Channel, ValueKind, decode_birth, encode_b
 from gateway.wire.downlink import decode_ack, encode_ack
 from gateway.wire.errors import WireError
 from tools import fuzz_mutate, fuzz_targets, onboard
-from tools.fuzz_board import like_micropython, read
+from tools.fuzz_reader import like_micropython, read
 from tools.fuzz_target import scratch
 from tools.fuzz_targets import TARGETS, Target
 

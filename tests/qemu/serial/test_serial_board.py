@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+import time
+from pathlib import Path
+
+import pytest
 from pytest_embedded_serial import SerialDut
 
+from tools import serial_chip
+from tools.board_folder import BoardError
 from tools.serial_board import CHIP_ID, SerialBoard
 
 PROMPT = ">>> "
@@ -50,6 +56,7 @@ def test_main_runs_after_a_soft_reset_and_not_at_the_raw_repl(dut: SerialDut) ->
 
 
 def test_ctrl_c_stops_what_runs(dut: SerialDut) -> None:
+    press(dut, b"\r\n")  # what it said before the port was opened is not heard
     dut.expect_exact(PROMPT)
     ask(dut, r"""exec("print(6 * 7)\nwhile True: pass")""")
     dut.expect_exact("42")
@@ -64,3 +71,16 @@ def test_a_reset_starts_it_anew(dut: SerialDut, board: SerialBoard) -> None:
     ask(dut, "import machine; print('cause', machine.reset_cause(), 'left' in globals())")
     dut.expect_exact("cause 2 False")
     assert board.resets == 1
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_a_board_that_cannot_start_says_why_and_leaves_no_port(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    board = SerialBoard(tmp_path / "flash")
+    monkeypatch.setattr(serial_chip, "find_micropython", lambda: str(tmp_path / "none"))
+    began = time.monotonic()
+    with pytest.raises(BoardError, match="none"), board:
+        pass
+    with pytest.raises(BoardError):
+        board.switch_on()
+    assert time.monotonic() - began < 5
+    assert not Path(board.port).exists()
