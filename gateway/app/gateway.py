@@ -84,7 +84,7 @@ class Gateway:
         self._participation = Participation(self.db, self.store, self._register, self.command, now_ms)
         self._rekeying = Rekeying(self.db, self.store, self.command)
         self.watching = Watching(self.db, self.store, self.command)
-        self.updating = Updating(self.db, self.store, self._sources, self.ingest.looked)
+        self.updating = Updating(self.db, self.store, self._sources, self.ingest.looked, broker.ca)
         self._listeners: list[Callable[[frames.Committed], None]] = [
             self._participation.heard,
             self._rekeying.heard,
@@ -257,7 +257,7 @@ class Gateway:
 
     def _make_room(self) -> None:
         names = [sink.name for sink in self.settings.sinks]
-        if gone := retain(self.db, self.settings.store.max_mb * 1_000_000, names):
+        if gone := retain(self.db, self.settings.store.max_mb * 1_000_000, self.now_ms(), names):
             log.info("%d old frames made room for new ones ([store] max_mb)", gone)
 
     async def _look_through(self) -> None:

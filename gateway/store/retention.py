@@ -6,6 +6,8 @@ from gateway.store.database import Database, StoreFull
 
 _FRAMES_A_STEP = 500
 _MOST_STEPS = 20  # a call keeps the store's thread for some tenths of a second, not for minutes
+UNDECIDED_MS = 7 * 86_400_000
+"""How long a frame that no sink can decide on (its birth or those before it never came) is kept where room is short."""
 _SPARE = 100  # so many-th part of the ceiling is freed at a time, so that not each commit has to make room
 
 
@@ -17,8 +19,10 @@ def used_bytes(db: Database) -> int:
     return int((pages - free) * size)
 
 
-def retain(db: Database, max_bytes: int, sinks: Collection[str] | None = None) -> int:
-    """Keep the database under its ceiling: the oldest frames go that every sink has passed and that none has parked.
+def retain(db: Database, max_bytes: int, now_ms: int, sinks: Collection[str] | None = None) -> int:
+    """Keep the database under its ceiling: the oldest frames go that every sink has passed and that none has parked;
+    if there are none, the oldest of those that were parked for UNDECIDED_MS: one board that never says what it is must
+    not keep the others' frames out.
 
     `sinks`: the names that count, where the settings no longer name all that once were (None: all). Returns how many
     frames went; bounded work, so call it again while it is over. Raises StoreFull if it is over the ceiling and
@@ -28,38 +32,67 @@ def retain(db: Database, max_bytes: int, sinks: Collection[str] | None = None) -
         return 0
     gone = 0
     for _ in range(_MOST_STEPS):
-        step = _expire(db, sinks)
+        step = _expire(db, sinks, None) or _expire(db, sinks, now_ms - UNDECIDED_MS)
         gone += step
         if not step or used_bytes(db) <= max_bytes - max_bytes // _SPARE:
             break
     if gone == 0:
         raise StoreFull(
             f"{db.path} holds {used_bytes(db) // 1_000_000} MB of the {max_bytes // 1_000_000} MB that it may, and "
-            "nothing in it may go: a sink has not had it yet. Mend the sink, or raise [store] max_mb."
+            f"nothing in it may go: {_why(db, sinks)}."
         )
     return gone
 
 
-def _expire(db: Database, sinks: Collection[str] | None) -> int:
-    """Delete the oldest frames that may go, a bounded number of them."""
+def _why(db: Database, sinks: Collection[str] | None) -> str:
+    """What keeps the frames, and what to do about it."""
+    waiting = db.connection.execute(
+        "SELECT device.name || ' (' || device.device || ')' FROM parked JOIN frame ON frame.id = parked.frame_id "
+        "JOIN device ON device.id = frame.device_id GROUP BY device.id ORDER BY count(*) DESC LIMIT 3"
+    ).fetchall()
+    behind = [
+        name
+        for name, cursor in db.connection.execute("SELECT name, cursor FROM sink ORDER BY name")
+        if cursor < db.windows.newest_id - 1 and (sinks is None or name in sinks)
+    ]
+    if behind:
+        return f"sink {', '.join(behind)} has not had it yet. Mend the sink, or raise [store] max_mb"
+    if waiting:
+        return (
+            f"{', '.join(name for (name,) in waiting)} did not say what its frames hold, or others before them are "
+            f"missing; after {UNDECIDED_MS // 86_400_000} days they go. Start it again, or raise [store] max_mb"
+        )
+    return "it is too small. Raise [store] max_mb"
+
+
+def _expire(db: Database, sinks: Collection[str] | None, parked_ms: int | None) -> int:
+    """Delete the oldest frames that may go, a bounded number of them: such as no sink has parked, or if `parked_ms` is
+    given those that are parked and came before it."""
     with db.transaction() as sql:
         db.windows.refresh()
         known = dict(sql.execute("SELECT name, cursor FROM sink"))
         counted = {name: at for name, at in known.items() if sinks is None or name in sinks}
         # The newest stays whatever happens: ids must go on from it. And what opening reads again is saved first.
         passed = min([db.windows.newest_id - 1, *counted.values()])
-        parked = " ".join(
+        which = " ".join(
             "AND NOT EXISTS (SELECT 1 FROM parked WHERE sink = ? AND frame_id = frame.id)" for _ in counted
         )
+        values: tuple[object, ...] = tuple(counted)
+        if parked_ms is not None:
+            which = "AND received_ms < ? AND id IN (SELECT frame_id FROM parked)"
+            values = (parked_ms,)
         gone = [
             row[0]
             for row in sql.execute(
-                f"SELECT id FROM frame WHERE id <= ? {parked} ORDER BY id LIMIT ?", (passed, *counted, _FRAMES_A_STEP)
+                f"SELECT id FROM frame WHERE id <= ? {which} ORDER BY id LIMIT ?", (passed, *values, _FRAMES_A_STEP)
             )
         ]
         if gone:
             if gone[-1] > db.windows.saved_id:
                 db.windows.save_changes(at_once=True)
             sql.executemany("DELETE FROM frame WHERE id = ?", [(id_,) for id_ in gone])
-            db.count("frames_expired", len(gone))
+            if parked_ms is not None:
+                for table in ("parked", "look_back_parked"):
+                    sql.executemany(f"DELETE FROM {table} WHERE frame_id = ?", [(id_,) for id_ in gone])
+            db.count("frames_expired" if parked_ms is None else "frames_undecided", len(gone))
         return len(gone)

@@ -129,6 +129,10 @@ def _counts(counters: dict[str, int], dropped: int) -> list[str]:
         (counters.get("frames_deferred", 0), "{was} put off: too many gaps were open; the appliance keeps {them}"),
         (counters.get("frames_missing", 0), "{was} lost on an appliance before it could send {them}"),
         (counters.get("frames_expired", 0), "{was} removed to make room for newer ones"),
+        (
+            counters.get("frames_undecided", 0),
+            "{was} removed to make room: the appliance never told what is needed to read {them}",
+        ),
         (dropped, "{was} dropped because too many waited; the appliance sends {them} again"),
         (counters.get("late", 0), "came too late for a summary that was already sent"),
         (counters.get("events_rejected", 0), "{was} refused by a recipient for good"),
