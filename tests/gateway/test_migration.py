@@ -14,11 +14,15 @@ from typing import Any
 
 import pytest
 
+from gateway.app import rekeying
+from gateway.app.inbox import Arrived, Message
 from gateway.consent import audit, register
+from gateway.consent.vocabulary import Vocabulary
 from gateway.forward.queue import SinkQueue
-from gateway.store import devices, migration
+from gateway.store import devices, frames, migration
 from gateway.store.database import Database, StoreError, migrations
 from gateway.store.reader import FrameReader
+from tests.gateway.conftest import FRIDGE as FRIDGE_CHANNELS
 from tests.gateway.conftest import Board, Household
 from tests.gateway.said import read
 
@@ -102,6 +106,39 @@ def test_grants_from_before_there_were_versions_hold_and_have_a_history(tmp_path
     kinds = [row[0] for row in house.db.connection.execute("SELECT kind FROM ledger ORDER BY n")]
     assert kinds == ["sending", "delivered"]
     assert register.pause(house.db, hourly.id, house.now_ms).paused_ms == house.now_ms
+    register.change(house.db, raw.id, house.now_ms, Vocabulary.standard(), text="I still agree.")
+    first, second = register.versions(house.db, raw.id)
+    assert (first.version, first.text, second.version) == (1, raw.text, 2)  # what was agreed to then is still there
+    house.db.close()
+
+
+def test_a_key_that_was_being_changed_still_is_and_what_waited_goes_on(tmp_path: Path):
+    house = Household(written("004-keys.sql", tmp_path))
+    house.now_ms = NOW_MS
+    (name, rekey), *rest = rekeying.pending(house.db).items()
+    assert (name, rest) == (FRIDGE, [])
+    board, mute = Board(FRIDGE, bytes(range(32)), FRIDGE_CHANNELS), Board("ffffffffffff", bytes(range(1, 33)), ())
+    assert rekey.next.key != board.key
+    cloud = house.queue()
+    waiting = cloud.depth()
+    assert waiting > 0
+    assert house.count("parked") == 2
+    later = Board(FRIDGE, rekey.next.key, FRIDGE_CHANNELS)
+    keys = rekeying.NextKeys()
+    keys.refresh(house.db)
+    batch = [Arrived(Message(*later.rows(6, MINUTE, time_s=NOW_MS // 1000, uptime_ms=360_000)), house.now_ms)]
+    frames.commit(house.db, keys.examine_all(batch, devices.registry(house.db)))
+    keys.settle(house.db)
+    assert rekeying.pending(house.db) == {}
+    assert devices.registry(house.db)[FRIDGE].key == later.key
+    # What a board sealed whose birth had not come: it comes now, and its frame before the hole can be decided on.
+    mute.channels = FRIDGE_CHANNELS
+    house.receive(mute.birth(), mute.rows(2, MINUTE[:1], time_s=NOW_MS // 1000, uptime_ms=120_000))
+    while cloud.fill():
+        pass
+    assert house.count("parked") == 0
+    assert cloud.depth() > waiting
+    assert audit.verify(house.db, [audit.head(house.db)]).ok
     house.db.close()
 
 
