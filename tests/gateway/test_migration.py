@@ -19,9 +19,10 @@ from gateway.app.inbox import Arrived, Message
 from gateway.consent import audit, register
 from gateway.consent.vocabulary import Vocabulary
 from gateway.forward.queue import SinkQueue
-from gateway.store import devices, frames, migration
+from gateway.store import crashes, devices, frames, migration, updates
 from gateway.store.database import Database, StoreError, migrations
 from gateway.store.reader import FrameReader
+from gateway.update.rollout import State
 from tests.gateway.conftest import FRIDGE as FRIDGE_CHANNELS
 from tests.gateway.conftest import Board, Household
 from tests.gateway.said import read
@@ -137,6 +138,26 @@ def test_a_key_that_was_being_changed_still_is_and_what_waited_goes_on(tmp_path:
     while cloud.fill():
         pass
     assert house.count("parked") == 0
+    assert cloud.depth() > waiting
+    assert audit.verify(house.db, [audit.head(house.db)]).ok
+    house.db.close()
+
+
+def test_an_update_that_was_under_way_still_is(tmp_path: Path):
+    house = Household(written("005-updates.sql", tmp_path))
+    house.now_ms = NOW_MS
+    rows = updates.rows(house.db)
+    assert {device: (row.state, row.done) for device, row in rows.items()} == {
+        FRIDGE: (State.LOADING, 20),
+        "ffffffffffff": (State.WAIT, 0),
+    }
+    image = updates.find_image(house.db, "fridge-sim 2566")
+    assert (image.sequence, image.firmware, len(image.files)) == (rows[FRIDGE].sequence, "0.2.0", 2)
+    assert [crash.crash.nth for crash in crashes.newest(house.db, 1)] == [1]
+    cloud = house.queue()
+    waiting = cloud.depth()
+    while cloud.fill():  # a grant that reaches back, given while the old version ran
+        pass
     assert cloud.depth() > waiting
     assert audit.verify(house.db, [audit.head(house.db)]).ok
     house.db.close()
