@@ -154,7 +154,7 @@ class Readings:
         try:
             return self._db.connection.execute(_ROWS, (after, until)).fetchall()
         except sqlite3.DatabaseError as why:
-            if not damage.is_damage(self._db.path, why):
+            if not damage.is_damage(None, why):
                 raise
             if until - after == 1:
                 self.tally.damaged += 1

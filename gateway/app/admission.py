@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import sqlite3
 import ssl
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
@@ -79,7 +80,7 @@ class Admission:
             elif self._settings.folder is not None:
                 boards = await self._store(passwords, self._db)
                 await asyncio.to_thread(_tell, self._settings, boards)
-        except HearthgateError as why:
+        except (HearthgateError, OSError, sqlite3.OperationalError) as why:  # a full disk must not end the gateway
             log.warning("Mosquitto does not know of the last change of devices: %s", why)
 
     def _make_builtin(self) -> "BuiltinBroker":

@@ -15,7 +15,7 @@ from gateway.consent.grants import Grant, GrantError
 from gateway.consent.people import Person, Role
 from gateway.consent.vocabulary import WORD
 from gateway.errors import HearthgateError
-from gateway.store.database import Database
+from gateway.store.database import Database, StoreError
 from gateway.wire.topics import DEVICE
 
 FORMAT = "hearthgate-household-2"
@@ -56,10 +56,13 @@ class TakenIn:
 
 
 def gateway_id(db: Database) -> str:
-    """Eight hex digits that name this gateway's database: not the household's, and never exported."""
-    with db.transaction() as sql:
-        sql.execute("INSERT OR IGNORE INTO meta VALUES ('gateway_id', ?)", (secrets.token_bytes(4),))
-        (value,) = sql.execute("SELECT value FROM meta WHERE name = 'gateway_id'").fetchone()
+    """Eight hex digits that name this gateway's database, not the household: never exported. Raises StoreError."""
+    try:
+        with db.transaction() as sql:
+            sql.execute("INSERT OR IGNORE INTO meta VALUES ('gateway_id', ?)", (secrets.token_bytes(4),))
+            (value,) = sql.execute("SELECT value FROM meta WHERE name = 'gateway_id'").fetchone()
+    except sqlite3.OperationalError as why:
+        raise StoreError(f"{db.path}: {why}. A gateway that starts for the first time needs some free space.") from why
     return bytes(value).hex()
 
 

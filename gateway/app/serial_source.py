@@ -40,6 +40,7 @@ _BITS = 10  # a byte with its start and stop
 _PIECE = 4096
 _MOST_WAITING = 64  # messages that were confirmed and are not taken yet
 _MOST_UNSENT = 65_536
+_MOST_BOARDS = 64  # a line is a cable, or an emulator's socket
 _RETRY_FIRST_S = 0.5
 _RETRY_MOST_S = 10.0
 
@@ -205,6 +206,8 @@ class SerialSource:
             if board is not None:
                 board.gone = True
                 board.confirmed.set()
+            elif len(self._boards) >= _MOST_BOARDS:
+                return  # noise that looks like names, or somebody who makes them up
             else:
                 log.info("%s is at the other end of %s", name, self.url)
             board = self._boards[name] = _Board(nonce, will, asyncio.get_running_loop().time())

@@ -10,6 +10,8 @@ from gateway.app.serial_source import SerialSource
 from gateway.app.source import Source
 from gateway.wire import topics
 
+_MOST_HEARD = 10_000  # who holds a cable can make up names without end
+
 
 class Sources:
     """The first source (MQTT) is where boards are answered that were never heard.
@@ -53,7 +55,10 @@ class Sources:
         async def noted(message: Message) -> None:
             place = topics.parse(message.topic)
             if place is not None:
+                self._heard.pop(place[0], None)
                 self._heard[place[0]] = source
+                if len(self._heard) > _MOST_HEARD:
+                    del self._heard[next(iter(self._heard))]  # heard longest ago; it is answered over MQTT
             await deliver(message)
 
         return noted

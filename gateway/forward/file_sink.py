@@ -51,7 +51,8 @@ class FileSink:
     def _append(self, data: bytes) -> None:
         self._path.parent.mkdir(parents=True, exist_ok=True)
         size = self._path.stat().st_size if self._path.exists() else 0
-        if size and size + len(data) > self._max_bytes:
+        new = not size or size + len(data) > self._max_bytes
+        if size and new:
             self._rotate()
         fd = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)
         try:
@@ -61,6 +62,8 @@ class FileSink:
                 while view:
                     view = view[os.write(fd, view) :]
                 os.fsync(fd)
+                if new:
+                    _sync_folder(self._path.parent)
             except OSError:
                 os.ftruncate(fd, before)  # a full disk leaves no half line behind
                 raise
@@ -73,6 +76,15 @@ class FileSink:
             newer = self._path.with_name(f"{self._path.name}.{number - 1}") if number > 1 else self._path
             if newer.exists():
                 newer.replace(older)
+
+
+def _sync_folder(folder: Path) -> None:
+    """A file's name is on the disk when its folder is."""
+    fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(fd)
+    finally:
+        os.close(fd)
 
 
 def _drop_half_line(fd: int) -> int:

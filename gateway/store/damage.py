@@ -5,6 +5,7 @@ is mended by the next start.
 """
 
 import fcntl
+import glob
 import sqlite3
 import time
 from collections.abc import Callable
@@ -160,6 +161,10 @@ def finish_mending(path: Path) -> None:
     if mended.exists():
         if path.exists():
             _remove(mended)
+            for end in ("-wal", "-shm"):  # what was set aside before its file is still a part of it
+                for moved in path.parent.glob(f"{glob.escape(path.name)}.damaged-*{end}"):
+                    if not moved.with_name(moved.name.removesuffix(end)).exists():
+                        moved.replace(path.with_name(path.name + end))
         else:
             mended.replace(path)
 

@@ -62,6 +62,28 @@ def test_files_are_rotated_by_size_and_the_oldest_go(tmp_path: Path):
     assert ids(path) == [9]
 
 
+def test_what_counts_as_delivered_is_on_the_disk_and_so_is_a_new_files_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    synced: list[str] = []
+    fsync = os.fsync
+
+    def noted(fd: int) -> None:
+        synced.append(Path(f"/proc/self/fd/{fd}").readlink().name)
+        fsync(fd)
+
+    monkeypatch.setattr(os, "fsync", noted)
+    folder = tmp_path / "sink"
+    sink = FileSink(folder / "events.jsonl", max_bytes=300)
+    for n in range(2):
+        send(sink, [event(n)])
+    assert synced == ["events.jsonl", "sink", "events.jsonl"]
+    synced.clear()
+    send(sink, [event(n) for n in range(3)])
+    assert (folder / "events.jsonl.1").exists()
+    assert synced == ["events.jsonl", "sink"]
+
+
 def test_a_batch_larger_than_a_file_is_written_whole(tmp_path: Path):
     path = tmp_path / "events.jsonl"
     sink = FileSink(path, max_bytes=10, keep=1)

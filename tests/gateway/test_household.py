@@ -13,7 +13,7 @@ from gateway.app.household import FORMAT, HouseholdError, export, gateway_id, ta
 from gateway.consent import register
 from gateway.consent.pseudonym import Pseudonyms
 from gateway.store import devices
-from gateway.store.database import Database
+from gateway.store.database import Database, StoreError
 
 ROWS = [[320, 0, 1500]]
 
@@ -47,6 +47,12 @@ def test_each_gateway_keeps_a_name_of_its_own(household: Any, other: Database):
     assert gateway_id(household.db) not in export(household.db)
 
 
+def test_a_first_start_on_a_full_disk_says_so(household: Any):
+    household.db.connection.execute("PRAGMA query_only = 1")
+    with pytest.raises(StoreError, match="free space"):
+        gateway_id(household.db)
+
+
 def test_what_is_new_is_added_and_what_is_known_stays(household: Any, board: Any, other: Database):
     take_in(other, export(household.db), household.now_ms)
     devices.enrol(other, board.device, "Garage", household.now_ms, board.key)
@@ -61,13 +67,13 @@ def test_what_is_new_is_added_and_what_is_known_stays(household: Any, board: Any
 
 def test_a_command_counter_only_grows(household: Any, board: Any, other: Database):
     for _ in range(5):
-        devices.next_command(household.db, devices.registry(household.db)[board.device].id)
+        devices.next_command(household.db, devices.registry(household.db)[board.device].id, 0)
     old = export(household.db)
     take_in(other, old, household.now_ms)
     id_ = devices.registry(other)[board.device].id
-    assert devices.next_command(other, id_) == 6
+    assert devices.next_command(other, id_, 0) == 6
     take_in(other, old, household.now_ms)
-    assert devices.next_command(other, id_) == 7
+    assert devices.next_command(other, id_, 0) == 7
 
 
 def test_what_was_revoked_on_either_side_is_revoked(household: Any, board: Any, other: Database):

@@ -79,6 +79,24 @@ def test_mending_that_is_cut_off_is_done_by_the_next_start(
     works(lived)
 
 
+def test_a_log_that_was_set_aside_before_its_file_is_a_part_of_it_again(lived: Household, tmp_path: Path):
+    lived.db.close()
+    lived.db = Database(lived.path)
+    lived.db.count("told", 7)
+    now = {end: lived.path.with_name(lived.path.name + end).read_bytes() for end in ("", "-wal")}
+    lived.db.close()
+    # As the power cut left it: the log is away, its file is not, and the new one is whole.
+    path = tmp_path / "cut" / "h.sqlite"
+    path.parent.mkdir()
+    path.write_bytes(now[""])
+    path.with_name("h.sqlite.damaged-20260101T000000-wal").write_bytes(now["-wal"])
+    path.with_name("h.sqlite.mended").write_bytes(b"")
+    db = Database(path)
+    assert db.counters()["told"] == 7
+    assert sorted(file.name for file in path.parent.iterdir() if "-" not in file.name[-5:]) == ["h.sqlite"]
+    db.close()
+
+
 def test_only_its_owner_can_read_what_is_made_of_it(lived: Household):
     overwrite(lived.path, root(lived.path, "counter"))
     reopened(lived)

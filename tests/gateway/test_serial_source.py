@@ -192,6 +192,21 @@ async def test_what_cannot_be_taken_is_not_confirmed_and_memory_stays_bounded():
 
 
 @pytest.mark.asyncio
+async def test_names_that_somebody_makes_up_do_not_fill_the_memory():
+    async with line() as (board, source, _, _):
+        await board.hello()
+        for n in range(200):
+            board.say("h", payload=NONCE + WILL, device=f"{n:012x}")
+            if n % 20 == 19:
+                await asyncio.sleep(0.05)
+        await until(lambda: len(source.heard) == 64)
+        board.say("u", 1, b"x")
+        while (await board.heard.get()).kind != ord("k"):
+            pass
+        assert len(source.heard) == 64
+
+
+@pytest.mark.asyncio
 async def test_noise_and_prints_are_counted_and_do_no_harm():
     async with line() as (board, source, taken, _):
         board.noise(b"MicroPython v1.28\r\n>>> \x00\xff\x01\x00" + bytes(range(256)))

@@ -62,6 +62,23 @@ async def test_answers_go_where_a_board_was_last_heard():
 
 
 @pytest.mark.asyncio
+async def test_names_that_somebody_makes_up_do_not_fill_the_memory(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("gateway.app.sources._MOST_HEARD", 3)
+    broker, cable = Line(), Line()
+    sources = Sources(broker, cable)
+    came: asyncio.Queue[Message] = asyncio.Queue()
+    task = asyncio.create_task(sources.run(came.put))
+    for n in (0, 1, 0, 2, 3):
+        cable.queue.put_nowait(Message(f"hg/1/a0b1c2d3e4f{n}/up", b""))
+        await asyncio.wait_for(came.get(), 5)
+    for n in range(4):
+        await sources.publish(f"hg/1/a0b1c2d3e4f{n}/ack", b"", retain=True)
+    assert broker.said == ["hg/1/a0b1c2d3e4f1/ack"]  # the one that was heard longest ago
+    assert len(cable.said) == 3
+    task.cancel()
+
+
+@pytest.mark.asyncio
 async def test_a_port_is_lent_by_the_line_that_has_it_and_by_no_other():
     lines = [SerialSource(url) for url in ("serial:/dev/null", "serial:/dev/zero?baud=9600", "socket://127.0.0.1:1")]
     sources = Sources(Line(), *lines)
