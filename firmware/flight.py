@@ -21,10 +21,11 @@ class Flight:
     """`sealer.seq` is the last number given out in `boot`; `journal` holds what is not confirmed. `wait_s` is how long
     a frame may wait for the gateway's commit, `highest` the highest number of this boot that ever left, `retries` how
     often everything on the way was sent again since something was confirmed, and `first` whether the entry that next()
-    returned leaves for the first time."""
+    returned leaves for the first time. `birth` is the earlier boot whose birth was said last, since the last rewind:
+    where nobody heard a frame, nobody may have heard that either."""
 
     def __init__(self, boot, journal, sealer):
-        self.wait_s = self.highest = self.retries = 0
+        self.wait_s = self.highest = self.retries = self.birth = 0
         self.first = True
         self._boot = boot
         self._journal = journal
@@ -56,6 +57,7 @@ class Flight:
             self._tried = live
         self._sent = (0, 0)
         self._flight = []
+        self.birth = 0
         self._live = self._live_from = self._sealer.seq
         self._upto.clear()
         self._told.clear()
@@ -98,6 +100,8 @@ class Flight:
                         self._sent = None
                         continue
                     before, self._sent = self._sent, entry[:2]
+                    if not self._flight:
+                        self._since_ms = now_ms
                     self._flight.append(self._sent)
                     self.first = self._sent > self._tried
                     if self.first:
@@ -139,7 +143,8 @@ class Flight:
     def acked(self, marks, now_ms, fresh):
         """Takes the (boot, seq) marks of an ack, which is not `fresh` if the broker kept it. Returns how many ms ago
         a frame left that was not confirmed before, if that is known, else None."""
-        waiting = len(self._flight) + self._live_waiting()
+        held = len(self._flight)
+        live = self._live_waiting()
         age_ms = None
         for boot, seq in marks:
             if seq <= self._upto.get(boot, 0):
@@ -152,10 +157,12 @@ class Flight:
             if boot == self._boot and 0 < self._probe <= seq:
                 age_ms = now_ms - self._probe_ms
                 self._probe = 0
-        if len(self._flight) + self._live_waiting() < waiting:
+        live -= self._live_waiting()
+        # Live frames that are confirmed say nothing of a backlog that was lost on the way.
+        if len(self._flight) < held or (live > 0 and not held):
             self._since_ms = now_ms
             self.retries = 0
-        elif self.retries and fresh:
+        elif self.retries and fresh and live <= 0:
             # The gateway is back: what was sent while it was away is not waited for.
             self.retries = 0
             self.rewind(now_ms)

@@ -74,7 +74,8 @@ Incoming = SealedFrame | SealedBirth | StateChange | CrashReport | DeadLetter
 @dataclass(slots=True)
 class Committed:
     """What one commit did. `acks`: (device row, boot) -> high-water mark, for every boot that was heard or that a gap
-    spoke of, the last one heard last. `missing`: numbers that boards said are gone, and that are not here. `states`:
+    spoke of, the last one heard last; but not of an earlier boot whose birth has not come, until its frames come again:
+    a board says that birth before them, and only to who is there. `missing`: numbers that boards said are gone, and that are not here. `states`:
     what boards said of themselves, but for what they said in an earlier boot."""
 
     acks: dict[tuple[int, int], int] = field(default_factory=dict)
@@ -108,6 +109,7 @@ class _Commit:
         self._heard: dict[tuple[int, int], Boot] = {}
         self._changed: dict[tuple[int, int], Boot] = {}
         self._recent: dict[tuple[int, int], dict[int, bytes]] = {}
+        self._unborn: set[tuple[int, int]] = set()
 
     def take(self, item: Incoming) -> None:
         """Store one message, set it aside, or see that it came before."""
@@ -136,7 +138,8 @@ class _Commit:
         """Write what the batch changed beside its frames."""
         done, windows = self._done, self._windows
         for key, boot in self._heard.items():
-            done.acks[key] = boot.window.upto
+            if not self._awaits_birth(key, boot):
+                done.acks[key] = boot.window.upto
         for boot in self._changed.values():
             windows.save(boot)
         windows.counted["commits"] += 1
@@ -145,6 +148,15 @@ class _Commit:
         self._db.count("frames_deferred", done.deferred)
         self._db.count("frames_missing", done.missing)
         return done
+
+    def _awaits_birth(self, key: tuple[int, int], boot: Boot) -> bool:
+        """Whether these frames are to come again, and with them what the board was then. The newest boot's birth is
+        retained: it comes in any case."""
+        if key not in self._unborn or boot.birth is not None or boot.again:
+            return False
+        device_id, number = key
+        heard = max(other for device, other in self._heard if device == device_id)
+        return number < max(heard, self._windows.newest_boot(device_id))
 
     def _hear(self, device_id: int, boot: int) -> Boot:
         key = device_id, boot
@@ -188,6 +200,8 @@ class _Commit:
             (id_, item.device_id, item.boot, item.seq, back, item.received_ms, time_ms, label, item.sealed),
         )
         boot.heard(id_, item.seq, item.received_ms, timed=time_ms is not None)
+        if boot.birth is None:
+            self._unborn.add((item.device_id, item.boot))
         recent = self._recent.get((item.device_id, item.boot))
         if recent is not None:
             recent[item.seq] = item.sealed
@@ -212,6 +226,7 @@ class _Commit:
         (trial if same else boot.window.copy()).add(item.seq)
         missing = lost.window.add_range(gap.first, gap.last)
         lost.missing += missing
+        lost.again = True  # what is gone is not said twice: its ack must not wait
         self._done.missing += missing
         key = item.device_id, gap.boot
         if key not in self._heard:
@@ -220,6 +235,7 @@ class _Commit:
 
     def _known(self, item: SealedFrame, boot: Boot) -> None:
         key = item.device_id, item.boot
+        boot.again = True
         if key not in self._recent:
             rows = self._sql.execute(
                 f"{CHAIN} SELECT seq, sealed FROM chain JOIN frame USING (id)", (boot.last_id, 0, LOOK_BACK)

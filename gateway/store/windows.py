@@ -29,7 +29,8 @@ _COLUMNS = "upto, islands, missing, last_id, wait_id, offset_s, begin_ms, end_ms
 
 @dataclass(slots=True)
 class Boot:
-    """One boot of a device. The fields are those of its row in `window`; `birth` is None until it has come."""
+    """One boot of a device. The fields are those of its row in `window`; `birth` is None until it has come. `again`:
+    frames came a second time while it was None (not kept: it is seen again)."""
 
     device_id: int
     boot: int
@@ -42,6 +43,7 @@ class Boot:
     old: bool = False
     birth: bytes | None = None
     dirty: bool = True
+    again: bool = False
     _read: Birth | None = None
 
     @property

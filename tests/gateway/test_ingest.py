@@ -148,13 +148,14 @@ async def test_an_old_boot_is_acked_however_many_came_after_it(bench: Bench, boa
     for boot in range(2, 20):
         await bench.hear(board.rows(1, ROWS, boot=boot))
         await bench.settled()
-    await bench.hear(board.rows(1, ROWS, boot=1))
+    await bench.hear(board.birth(1), board.rows(1, ROWS, boot=1))
     await bench.settled()
     assert bench.acks(board)[-1][0] == [1, 1]
 
 
 async def test_more_boots_than_one_ack_holds_are_all_acked(bench: Bench, board: Any):
-    await bench.hear(*[board.rows(1, ROWS, boot=boot) for boot in range(1, 20)])
+    for boot in range(1, 20):
+        await bench.hear(board.birth(boot), board.rows(1, ROWS, boot=boot))
     await bench.settled()
     told = bench.messages(board)
     assert sorted(boot for message, _ in told for boot, _ in message[3:]) == list(range(1, 20))

@@ -10,6 +10,7 @@ import pytest
 from gateway.store import devices, frames
 from gateway.store.reader import FrameReader, StoredFrame
 from gateway.store.window import MAX_ISLANDS
+from tests.gateway.said import gap
 
 ROWS = [[320, 0, 1800], [321, 0, 1800]]
 CHANGED = [[320, 0, 1800], [999, 0, 1800]]
@@ -46,11 +47,25 @@ class TestFrames:
 
     def test_boots_and_boards_have_windows_of_their_own(self, household: Any, board: Any):
         other = household.board("ffffffffffff")
-        done = household.receive(
-            board.rows(1, ROWS), board.rows(1, ROWS, boot=2), other.rows(1, ROWS), other.rows(2, ROWS)
-        )
+        frames = board.rows(1, ROWS), board.rows(1, ROWS, boot=2), other.rows(1, ROWS), other.rows(2, ROWS)
+        done = household.receive(board.birth(), *frames)
         assert done.stored == 4
         assert done.acks == {(1, 1): 1, (1, 2): 1, (2, 1): 2}
+
+    def test_an_earlier_boot_is_acked_when_it_was_introduced_or_came_twice(self, household: Any, board: Any):
+        first, again = (board.rows(seq, ROWS) for seq in (1, 2))
+        assert household.receive(board.rows(1, ROWS, boot=3)).acks == {(1, 3): 1}  # its birth is retained: it comes
+        assert household.receive(first, board.rows(1, ROWS, boot=2)).acks == {}
+        assert household.receive(again).acks == {}
+        assert household.receive(board.birth(), first, again).acks == {(1, 1): 2}
+        assert household.receive(board.rows(3, ROWS)).acks == {(1, 1): 3}
+        # A board that cannot say what it was then must not send the same frames for ever.
+        assert household.receive(board.rows(1, ROWS, boot=2)).acks == {(1, 2): 1}
+        assert household.receive(board.rows(2, ROWS, boot=2)).acks == {(1, 2): 2}
+
+    def test_what_is_gone_of_an_earlier_boot_is_acked_at_once(self, household: Any, board: Any):
+        household.receive(board.birth(boot=2))
+        assert household.receive(gap(board, 1, 1, 1, 8, boot=2)).acks == {(1, 1): 8, (1, 2): 1}
 
     def test_a_number_used_twice_is_a_dead_letter_and_the_first_frame_stays(self, household: Any, board: Any):
         household.receive(board.rows(1, ROWS))

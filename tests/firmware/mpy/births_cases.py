@@ -77,3 +77,25 @@ async def test_an_earlier_boot_is_introduced_before_its_frames_once_a_connection
         assert said == expected
         bench.client.connected = False
     assert bench.link.refused == {}
+
+
+async def test_who_heard_no_frame_may_have_heard_no_birth_so_both_come_again():
+    births.remember(MAC, birth(3))
+    life(3, 2)
+    bench = Bench(flash=True)
+    await bench.greeted()
+    bench.client.log = []
+    await bench.serve()
+    assert bench.client.log == [], "once is enough as long as it is not overdue"
+    for said in range(3):
+        for _ in range(200):
+            bench.clock.now += 1000
+            await bench.serve()
+            if bench.client.log:
+                break
+        whats = [what for _, what, _, _ in bench.client.log]
+        assert whats == ["birth", "up", "up"], (said, whats)
+        bench.client.log = []
+    bench.ack((3, 2))
+    await bench.serve()
+    assert bench.client.log == []
