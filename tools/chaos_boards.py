@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import random
 import re
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -70,15 +71,17 @@ def plans(seed: int) -> list[Plan]:
 
 
 class ChaosBoard:
-    """One board with its image, its witness and its orders. `problems`: sentences about what no board should do."""
+    """One board with its image, its witness and its orders. `problems`: sentences about what no board should do;
+    `cuts`: how often its power went in the midst of writing, by the kind of fault that saw to it; `lives`: its starts.
+    """
 
     def __init__(
         self, plan: Plan, folder: Path, *, key: bytes, port: int, seed: int, epoch_ms: int, say: Callable[[str], None]
     ) -> None:
         self.plan = plan
         self.problems: list[str] = []
-        self.cuts = 0
-        self.resets = 0
+        self.cuts: Counter[str] = Counter()
+        self.lives = 0
         self._folder = folder / plan.name
         self._folder.mkdir(parents=True, exist_ok=True)
         self._witness = self._folder / "witness.txt"
@@ -89,6 +92,7 @@ class ChaosBoard:
         self._up = False
         self._cut = asyncio.Event()
         self._booted = asyncio.Event()
+        self._due = ""  # the kind of fault that the next cut in a write is of
         self._watcher: asyncio.Task[None] | None = None
         self._dice = random.Random(f"{seed} {plan.name}")
         self.virtual = VirtualBoard(
@@ -114,6 +118,7 @@ class ChaosBoard:
         """Power on. With a `budget` the power goes again after so many bytes of flash were written."""
         if self._up:
             return
+        self._due = "board_power_cut_starting" if budget >= 0 else ""
         await self._run(budget)
         self._up = True
         self._watcher = asyncio.create_task(self._watch())
@@ -129,6 +134,7 @@ class ChaosBoard:
 
     async def _run(self, budget: int = -1) -> None:
         """Orders of an earlier life are not for this one."""
+        self.lives += 1
         self._orders.unlink(missing_ok=True)
         files = (str(file.resolve()) for file in (self._witness, self._orders))
         self.virtual.starter_arguments = (*files, str(budget), "1" if self.plan.clock else "0")
@@ -137,6 +143,7 @@ class ChaosBoard:
     async def kill(self) -> None:
         """Power off, at once."""
         self._up = False
+        self._due = ""
         watcher, self._watcher = self._watcher, None
         if watcher is not None:
             watcher.cancel()
@@ -156,14 +163,24 @@ class ChaosBoard:
         fresh.write_text(f"{verb} {number}\n", encoding="ascii")
         fresh.replace(self._orders)
 
-    async def power_cut(self, wait_s: float) -> bool:
-        """Wait until the power cut that was ordered has come; else pull the plug. Whether it came in a write."""
+    async def power_cut(self, after_bytes: int, wait_s: float) -> None:
+        """Order a power cut in the midst of the next writing, and wait until it has come; else pull the plug."""
         self._cut.clear()
+        self._due = "board_power_cut"
+        self.order("cut", after_bytes)
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(wait_s):
                 await self._cut.wait()
         await self.kill()
-        return self._cut.is_set()
+
+    def took_effect(self) -> dict[str, int]:
+        """How many faults of the kinds that only a board can carry out it did, by its own account."""
+        obeyed = Counter(order.split()[0] for order in self.witness().orders)
+        return {
+            "board_clock": obeyed["clock"],
+            "board_power_cut": min(obeyed["cut"], self.cuts["board_power_cut"]),
+            "board_power_cut_starting": self.cuts["board_power_cut_starting"],
+        }
 
     def witness(self) -> Witness:
         """What it promised up to now."""
@@ -174,12 +191,11 @@ class ChaosBoard:
         """What ends by itself is started again; why it ended is another matter."""
         while True:
             status = await self.virtual.wait_ended()
-            if status == CUT_STATUS:
-                self.cuts += 1
+            if status == CUT_STATUS and self._due:
+                self.cuts[self._due] += 1
+                self._due = ""
                 self._cut.set()
-            elif status == 0:
-                self.resets += 1
-            else:
+            elif status != 0:
                 words = "".join(f"\n    {line}" for line in list(self.virtual.console)[-12:])
                 self.problems.append(f"board {self.plan.device} ({self.plan.name}) ended with status {status}{words}")
             await asyncio.sleep(_PAUSE_S)

@@ -6,56 +6,33 @@ from collections import Counter, defaultdict
 from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from itertools import pairwise
-from typing import Any, Final
+from typing import Any
 
+from tools.chaos_times import Stored, reordered, timeless
 from tools.chaos_witness import Witness
 
-__all__ = ["AtCloud", "AtStore", "Reading", "Stored", "at_cloud", "at_store", "readings_of"]
-
-BOOTS_APART_MS: Final = 300_000
-"""A boot whose clock lies further back than this after the one before had a wrong clock once: nobody can say which of
-the two was right, so no order is promised between them."""
+__all__ = ["AtCloud", "AtStore", "Reading", "at_cloud", "at_store", "readings_of", "unheard"]
 
 Reading = tuple[str, str, int, float]
 """Who (a pseudonym), channel, Unix milliseconds, value."""
 
 
-@dataclass(frozen=True, slots=True)
-class Stored:
-    """One row of the store. `end_ms`: the time of its last row or event; both times are None where nobody knows.
-
-    `gap` is (boot, first, last) of the frames that it says the board no longer holds.
-    """
-
-    device: str
-    boot: int
-    seq: int
-    crc: int
-    start_ms: int | None
-    end_ms: int | None
-    is_series: bool
-    gap: tuple[int, int, int] | None = None
-
-    @property
-    def name(self) -> str:
-        """As a person would say it."""
-        return f"board {self.device}, boot {self.boot}, seq {self.seq}"
-
-
 @dataclass(slots=True)
 class AtStore:
     """What came of the boards' promises. Every list holds sentences. `volatile`: sealed, never promised, not stored.
-    `dropped`: promised, and given up by a board that may run out of room, which said so in a gap frame."""
+    `dropped`: promised, and given up by a board that may run out of room, which counted it and said so in a gap frame.
+    `timeless`: frames with readings of which nobody knows when they were taken."""
 
     accepted: int = 0
     stored: int = 0
     volatile: int = 0
     gaps: int = 0
     dropped: int = 0
+    timeless: int = 0
     lost: list[str] = field(default_factory=list)
     doubled: list[str] = field(default_factory=list)
     reordered: list[str] = field(default_factory=list)
+    untimed: list[str] = field(default_factory=list)
 
 
 def at_store(
@@ -67,7 +44,7 @@ def at_store(
 ) -> AtStore:
     """`stored`: every row. `reused`: (device, boot, seq) of what was set aside because its number was taken. `durable`:
     devices that promise every frame: only the one in whose writing the power went may be missing. `small`: devices that
-    may run out of room, and then give up frames and say so."""
+    may run out of room, and then give up frames, count them and say so."""
     verdict = AtStore(stored=len(stored), gaps=sum(row.gap is not None for row in stored))
     rows: dict[tuple[str, int, int], list[Stored]] = defaultdict(list)
     for row in stored:
@@ -75,6 +52,7 @@ def at_store(
     for device, witness in witnesses.items():
         accepted = witness.accepted
         verdict.accepted += len(accepted)
+        left = sum(witness.dropped.values()) if device in small else 0
         for boot, seq in sorted(witness.sealed):
             name = f"board {device}, boot {boot}, seq {seq}"
             if (device, boot, seq) in rows:
@@ -84,24 +62,42 @@ def at_store(
                 if device in durable and device not in small and (boot, seq + 1) in witness.sealed:
                     verdict.lost.append(f"{name} is of a durable board, was not put on flash and is not in the store")
                 continue
-            said = _said_missing(stored, device, boot, seq)
-            if said and device in small:
+            gaps = [row for row in stored if row.device == device and _covers(row, boot, seq)]
+            # An ack that came before the board had said that it is gone was one for the frame.
+            acked = all(witness.acked_before((boot, seq), (row.boot, row.seq)) for row in gaps)
+            if left and not acked:
+                left -= 1
                 verdict.dropped += 1
                 continue
+            more = ", one more than it counted" if device in small and not acked else ""
             how = "acked" if seq <= witness.acked.get(boot, 0) else "on the board's flash"
-            verdict.lost.append(f"{name} was {how} and is not in the store{said}")
+            verdict.lost.append(f"{name} was {how} and is not in the store{_said(gaps, more)}")
         verdict.doubled += [f"board {device}, boot {b}, seq {s} was sealed as two frames" for b, s in witness.reused]
     verdict.doubled += _doubled(witnesses, rows)
     verdict.doubled += [f"board {d}, boot {b}, seq {s} came with other bytes than stored" for d, b, s in reused]
-    verdict.reordered = _reordered(stored)
+    verdict.reordered = reordered(stored)
+    verdict.timeless, verdict.untimed = timeless(stored)
     return verdict
 
 
-def _said_missing(stored: Sequence[Stored], device: str, boot: int, seq: int) -> str:
-    for row in stored:
-        if row.device == device and row.gap is not None and row.gap[0] == boot and row.gap[1] <= seq <= row.gap[2]:
-            return f" ({row.name} says that the board no longer holds it)"
-    return ""
+def unheard(witnesses: Mapping[str, Witness], lives: Mapping[str, int]) -> list[str]:
+    """A sentence for each board whose account cannot be what it said in so many `lives`: a kill cuts one line at most,
+    and every board that lives promises something."""
+    found = []
+    for device, witness in witnesses.items():
+        if witness.unread > lives[device]:
+            found.append(f"of what board {device} promised in {lives[device]} lives {witness.unread} lines are unread")
+        if not witness.accepted:
+            found.append(f"board {device} promised nothing, so nothing that it lost could be seen")
+    return found
+
+
+def _covers(row: Stored, boot: int, seq: int) -> bool:
+    return row.gap is not None and row.gap[0] == boot and row.gap[1] <= seq <= row.gap[2]
+
+
+def _said(gaps: Sequence[Stored], more: str) -> str:
+    return f" ({gaps[0].name} says that the board no longer holds it{more})" if gaps else ""
 
 
 def _doubled(witnesses: Mapping[str, Witness], rows: Mapping[tuple[str, int, int], list[Stored]]) -> list[str]:
@@ -112,23 +108,6 @@ def _doubled(witnesses: Mapping[str, Witness], rows: Mapping[tuple[str, int, int
         witness = witnesses.get(device)
         if witness is not None and not {row.crc for row in same} <= set(witness.sealed.get((boot, seq), ())):
             found.append(f"{same[0].name} is in the store with bytes that the board did not seal")
-    return found
-
-
-def _reordered(stored: Sequence[Stored]) -> list[str]:
-    """Series frames whose rows begin before those of an earlier number end."""
-    found = []
-    by_device: dict[str, list[Stored]] = defaultdict(list)
-    for row in stored:
-        if row.is_series and row.start_ms is not None:
-            by_device[row.device].append(row)
-    for series in by_device.values():
-        for before, after in pairwise(sorted(series, key=lambda row: (row.boot, row.seq))):
-            back_ms = (before.end_ms or 0) - (after.start_ms or 0)
-            if back_ms > 0 and (before.boot == after.boot or back_ms <= BOOTS_APART_MS):
-                found.append(
-                    f"{after.name} begins {back_ms} ms before the last row of boot {before.boot}, seq {before.seq}"
-                )
     return found
 
 

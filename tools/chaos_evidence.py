@@ -23,7 +23,8 @@ from gateway.wire.birth import Birth, decode_birth
 from gateway.wire.cose import split
 from gateway.wire.errors import WireError
 from gateway.wire.frame import Frame, decode
-from tools.chaos_compare import Reading, Stored
+from tools.chaos_compare import Reading
+from tools.chaos_times import Stored
 
 __all__ = ["Store", "cloud_events", "drained", "read_store"]
 
@@ -99,12 +100,26 @@ def cloud_events(path: Path) -> Iterator[dict[str, Any]]:
 
 
 def _row(device: str, boot: int, seq: int, sealed: bytes, time_ms: int | None, frame: Frame) -> Stored:
-    length_ms = (frame.rows - 1) * frame.step_ms if frame.rows else 0
-    if frame.events:
-        length_ms = frame.events[-1].offset_ms
-    gap = None if frame.gap is None else (frame.gap.boot, frame.gap.first, frame.gap.last)
-    end_ms = None if time_ms is None else time_ms + length_ms
-    return Stored(device, boot, seq, zlib.crc32(sealed), time_ms, end_ms, bool(frame.columns), gap)
+    first, last = 0, 0  # of its readings, in milliseconds after its beginning
+    if frame.rows:
+        # A thinned row stands for `each`, the last of which is almost a step later.
+        last = frame.rows * frame.step_ms - frame.step_ms // frame.each
+    elif frame.events:
+        offsets = [event.offset_ms for event in frame.events]
+        first, last = min(offsets), max(offsets)
+    return Stored(
+        device,
+        boot,
+        seq,
+        zlib.crc32(sealed),
+        start_ms=None if time_ms is None else time_ms + first,
+        end_ms=None if time_ms is None else time_ms + last,
+        is_series=bool(frame.columns),
+        gap=None if frame.gap is None else (frame.gap.boot, frame.gap.first, frame.gap.last),
+        first_up_ms=frame.uptime_ms + first,
+        last_up_ms=frame.uptime_ms + last,
+        own_ms=None if frame.time_ms is None else frame.time_ms + first,
+    )
 
 
 def _readings(who: str, frame: Frame, birth: Birth, start_ms: int) -> Iterator[Reading]:

@@ -9,6 +9,7 @@ import secrets
 import time
 from collections import Counter
 from collections.abc import AsyncIterator, Callable
+from http import HTTPStatus
 from pathlib import Path
 from typing import Final
 
@@ -20,7 +21,7 @@ from gateway.consent.vocabulary import CATEGORIES, Granularity
 from gateway.store import devices
 from gateway.store.database import Database
 from tools.chaos_boards import ChaosBoard, plans
-from tools.chaos_gateway import set_offset
+from tools.chaos_gateway import seen_offset, set_offset
 from tools.chaos_parts import Broker, Cloud, Gateway, Part
 from tools.chaos_proxy import Link
 from tools.chaos_schedule import CLOUD_MODES, Fault, Scene
@@ -33,9 +34,13 @@ YEARS_MS: Final = 20 * 365 * 86_400_000
 COMMIT_WINDOWS: Final = ((50, 1), (300, 3), (1000, 8))
 """Milliseconds, and seconds while nobody looks: as long as in a house would be most of a run."""
 
+_SOON_S: Final = 8.0
+"""So long a fault that takes a moment waits for a connection, or for a process that is starting."""
+
 
 class House:
-    """All parts, by name. `struck`: faults carried out by kind; `missed`: those that found nothing to strike."""
+    """All parts, by name. `struck`: faults by kind; `missed`: those that had no effect, as nothing was there to strike;
+    of what only boards can tell, once `settle` was called."""
 
     def __init__(self, folder: Path, seed: int, broker: str, epoch_ms: int, say: Callable[[str], None]) -> None:
         dice = random.Random(f"house {seed}")
@@ -137,21 +142,23 @@ token_file = "{(self.folder / "cloud.token").resolve()}"
             await part.ready()
         elif fault.kind.startswith("cloud_"):
             mode = fault.kind.removeprefix("cloud_")
-            await self.cloud_mode(mode)
+            self.missed[fault.kind] += not await self.cloud_mode(mode)
             await asyncio.sleep(fault.seconds)
             await self.cloud_mode("ok")
         elif fault.kind == "disk_full":
-            self.gateway.limit_files(fault.value)
+            self.missed[fault.kind] += not self.gateway.limit_files(fault.value)
             try:
                 await asyncio.sleep(fault.seconds)
             finally:
                 self.gateway.limit_files(None)
         elif fault.kind == "gateway_clock":
             set_offset(self.gateway.clock, fault.value)
+            seen = await _soon(lambda: seen_offset(self.gateway.clock) == fault.value)
+            self.missed[fault.kind] += not seen
 
     async def _strike_link(self, link: Link, fault: Fault) -> None:
         if fault.kind == "repeat":
-            self.missed[fault.kind] += link.repeat(fault.value) == 0
+            self.missed[fault.kind] += not await _soon(lambda: link.repeat(fault.value) > 0)
             return
         with _trouble(link, fault):
             await asyncio.sleep(fault.seconds)
@@ -162,8 +169,7 @@ token_file = "{(self.folder / "cloud.token").resolve()}"
             return
         budget = -1
         if fault.kind == "board_power_cut":
-            board.order("cut", fault.value)
-            self.missed[fault.kind] += not await board.power_cut(fault.seconds)
+            await board.power_cut(fault.value, fault.seconds)
         else:
             await board.kill()
             await asyncio.sleep(fault.seconds)
@@ -171,8 +177,9 @@ token_file = "{(self.folder / "cloud.token").resolve()}"
                 budget = fault.value
         await board.start(budget)
 
-    async def cloud_mode(self, mode: str) -> None:
-        """Tell the cloud how to behave; one that is down comes back with good manners anyway."""
+    async def cloud_mode(self, mode: str) -> bool:
+        """Tell the cloud how to behave; one that is down comes back with good manners anyway. Whether it says that it
+        does."""
         numbers = {"delay_s": 2.0, "retry_after_s": 1.0} if mode in CLOUD_MODES else {}
         url = f"http://127.0.0.1:{self.cloud.port}/control"
         timeout = aiohttp.ClientTimeout(total=5)
@@ -181,7 +188,14 @@ token_file = "{(self.folder / "cloud.token").resolve()}"
                 aiohttp.ClientSession(timeout=timeout) as session,
                 session.post(url, json={"mode": mode, **numbers}) as answer,
             ):
-                answer.raise_for_status()
+                return answer.status == HTTPStatus.OK and (await answer.json())["mode"] == mode
+        return False
+
+    def settle(self) -> None:
+        """Count as missed what boards were to do and did not."""
+        for kind in ("board_clock", "board_power_cut", "board_power_cut_starting"):
+            took = sum(board.took_effect()[kind] for board in self.boards.values())
+            self.missed[kind] = self.struck[kind] - took
 
     async def heal(self) -> None:
         """Everything runs, and every link is as it should be. What was striking must have been cancelled."""
@@ -211,6 +225,14 @@ token_file = "{(self.folder / "cloud.token").resolve()}"
         """What no part should have done, each as a sentence."""
         found = [sentence for part in self.parts for sentence in part.ended]
         return found + [sentence for board in self.boards.values() for sentence in board.problems]
+
+
+async def _soon(done: Callable[[], bool]) -> bool:
+    """Whether something is so within a while."""
+    deadline = time.monotonic() + _SOON_S
+    while not (so := done()) and time.monotonic() < deadline:  # noqa: ASYNC110 - it is done by other processes
+        await asyncio.sleep(0.1)
+    return so
 
 
 def _trouble(link: Link, fault: Fault) -> contextlib.AbstractContextManager[None]:

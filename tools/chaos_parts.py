@@ -23,9 +23,9 @@ __all__ = ["Broker", "Cloud", "Gateway", "Part", "PartError"]
 
 PATIENCE_S: Final = 30.0
 _LINES: Final = 400
-_STOP_S: Final = 15.0
 _CONNECT_S: Final = 10.0
 _CONNECTED: Final = "connected to the broker"
+_FILE_SIZE: Final = "Max file size"
 _AGAIN_S: Final = 1.0
 """What ended by itself is started again after this, as a service manager would."""
 
@@ -35,7 +35,10 @@ class PartError(Exception):
 
 
 class Part:
-    """One process. `ended`: a sentence for each time that it ended and nobody had asked it to."""
+    """One process. `ended`: a sentence for each time that it ended unasked, or otherwise than it was asked to."""
+
+    stop_s = 15.0
+    """How long it may take to end when it is asked to."""
 
     def __init__(self, name: str, folder: Path) -> None:
         self.name = name
@@ -84,13 +87,24 @@ class Part:
         await self._reap()
 
     async def stop(self) -> None:
-        """Ask it to end; kill it if it does not."""
+        """Ask it to end; kill it if it does not, and say so in `ended`."""
         self._wanted = False
         if self.alive and self.process is not None:
-            with contextlib.suppress(ProcessLookupError, TimeoutError):
-                self.process.send_signal(signal.SIGTERM)
-                async with asyncio.timeout(_STOP_S):
+            try:
+                with contextlib.suppress(ProcessLookupError):
+                    self.process.send_signal(signal.SIGTERM)
+                async with asyncio.timeout(self.stop_s):
                     await self.process.wait()
+            except TimeoutError:
+                self.ended.append(
+                    f"the {self.name} still ran {self.stop_s:g} s after SIGTERM and was killed{self._last_words()}"
+                )
+            else:
+                if self.process.returncode not in (0, -signal.SIGTERM):
+                    self.ended.append(
+                        f"the {self.name} was asked to end, and did with status {self.process.returncode}"
+                        f"{self._last_words()}"
+                    )
         await self.kill()
 
     async def _reap(self) -> None:
@@ -112,11 +126,13 @@ class Part:
                 self.heard(self.lines[-1])
         status = await process.wait()
         if self._wanted:
-            words = "".join(f"\n  {line}" for line in list(self.lines)[-15:])
-            self.ended.append(f"the {self.name} ended by itself with status {status}{words}")
+            self.ended.append(f"the {self.name} ended by itself with status {status}{self._last_words()}")
             await asyncio.sleep(_AGAIN_S)
             self._watcher = None
             await self.start()
+
+    def _last_words(self) -> str:
+        return "".join(f"\n  {line}" for line in list(self.lines)[-15:])
 
 
 class Broker(Part):
@@ -198,12 +214,18 @@ class Gateway(Part):
             async with asyncio.timeout(_CONNECT_S):
                 await self._connected.wait()
 
-    def limit_files(self, most_bytes: int | None) -> None:
-        """Let no file grow beyond so many bytes, as if the disk was full; None lifts that."""
-        if self.alive and self.process is not None:
-            most = resource.RLIM_INFINITY if most_bytes is None else most_bytes
-            with contextlib.suppress(ProcessLookupError):
-                resource.prlimit(self.process.pid, resource.RLIMIT_FSIZE, (most, resource.RLIM_INFINITY))
+    def limit_files(self, most_bytes: int | None) -> bool:
+        """Let no file grow beyond so many bytes, as if the disk was full; None lifts that. Whether it holds now."""
+        if not self.alive or self.process is None:
+            return False
+        most = resource.RLIM_INFINITY if most_bytes is None else most_bytes
+        try:
+            resource.prlimit(self.process.pid, resource.RLIMIT_FSIZE, (most, resource.RLIM_INFINITY))
+            told = Path(f"/proc/{self.process.pid}/limits").read_text(encoding="ascii")
+        except (ProcessLookupError, FileNotFoundError):
+            return False
+        (line,) = [line for line in told.splitlines() if line.startswith(_FILE_SIZE)]
+        return line.removeprefix(_FILE_SIZE).split()[0] == ("unlimited" if most_bytes is None else str(most_bytes))
 
 
 def mosquitto() -> str:

@@ -6,7 +6,7 @@
 `a BOOT SEQ`      everything of that boot up to there was acked
 `d BOOT N`        N frames had to be dropped in this boot (N only grows)
 `q BOOT`          the board was asked to end, and holds nothing any more
-`x TEXT`          an order was carried out
+`x TEXT`          an order was carried out, and had its effect
 """
 
 from __future__ import annotations
@@ -22,7 +22,8 @@ Number = tuple[int, int]
 
 @dataclass(slots=True)
 class Witness:
-    """One board's account. `sealed`: the CRC-32 of every number's bytes, each different one once."""
+    """One board's account. `sealed`: the CRC-32 of every number's bytes, each different one once. `sealed_at`: the line
+    that says so first; `acked_at`: every ack of a boot, as line and seq."""
 
     sealed: dict[Number, list[int]] = field(default_factory=dict)
     flash: dict[int, int] = field(default_factory=dict)
@@ -31,11 +32,19 @@ class Witness:
     quiet: set[int] = field(default_factory=set)
     orders: list[str] = field(default_factory=list)
     unread: int = 0
+    sealed_at: dict[Number, int] = field(default_factory=dict)
+    acked_at: dict[int, list[tuple[int, int]]] = field(default_factory=dict)
 
     @property
     def accepted(self) -> set[Number]:
         """What was promised: on flash, or acked."""
         return {(b, s) for b, s in self.sealed if s <= max(self.flash.get(b, 0), self.acked.get(b, 0))}
+
+    def acked_before(self, number: Number, other: Number) -> bool:
+        """Whether `number` was acked before `other` was sealed."""
+        boot, seq = number
+        sealed_at = self.sealed_at.get(other, 0)
+        return any(upto >= seq and line < sealed_at for line, upto in self.acked_at.get(boot, ()))
 
     @property
     def reused(self) -> list[Number]:
@@ -46,14 +55,14 @@ class Witness:
 def read(lines: Iterable[str]) -> Witness:
     """The account in these lines. A last line without its end was cut by a kill: it says nothing."""
     witness = Witness()
-    for line in lines:
+    for at, line in enumerate(lines):
         whole = line.endswith("\n")
-        if not whole or (line.strip() and not _take(witness, line.split())):
+        if not whole or (line.strip() and not _take(witness, line.split(), at)):
             witness.unread += 1
     return witness
 
 
-def _take(witness: Witness, words: list[str]) -> bool:
+def _take(witness: Witness, words: list[str], at: int) -> bool:
     if words[0] == "x":
         witness.orders.append(" ".join(words[1:]))
         return True
@@ -63,6 +72,7 @@ def _take(witness: Witness, words: list[str]) -> bool:
         return False
     if what == "s" and len(rest) == 2:
         crcs = witness.sealed.setdefault((boot, rest[0]), [])
+        witness.sealed_at.setdefault((boot, rest[0]), at)
         if rest[1] not in crcs:
             crcs.append(rest[1])
     elif what == "u" and len(rest) == 1:
@@ -70,6 +80,8 @@ def _take(witness: Witness, words: list[str]) -> bool:
     elif what in "pad" and len(rest) == 1:
         mark = {"p": witness.flash, "a": witness.acked, "d": witness.dropped}[what]
         mark[boot] = max(mark.get(boot, 0), rest[0])
+        if what == "a":
+            witness.acked_at.setdefault(boot, []).append((at, rest[0]))
     elif what == "q" and not rest:
         witness.quiet.add(boot)
     else:

@@ -13,8 +13,8 @@ from pathlib import Path
 import aiomqtt
 import pytest
 
-from tools.chaos_gateway import set_offset
-from tools.chaos_parts import Broker, Cloud, Part
+from tools.chaos_gateway import seen_offset, set_offset
+from tools.chaos_parts import Broker, Cloud, Gateway, Part
 
 PATIENCE_S = 20.0
 
@@ -60,6 +60,64 @@ async def test_what_ends_by_itself_is_told_and_started_again(tmp_path: Path):
     await until(lambda: part.alive)
     await part.kill()
     assert len(part.ended) == 1
+
+
+@pytest.mark.asyncio
+async def test_what_does_not_end_when_it_is_asked_to_is_told_and_killed(tmp_path: Path):
+    part = Sleeper("sleeper", tmp_path)
+    part.stop_s = 0.5
+    part.script = "import signal, time; signal.signal(15, signal.SIG_IGN); print('deaf'); time.sleep(100)"
+    await part.start()
+    await until(lambda: part.lines)
+    await part.stop()
+    assert not part.alive
+    assert part.ended == ["the sleeper still ran 0.5 s after SIGTERM and was killed\n  deaf"]
+
+
+@pytest.mark.asyncio
+async def test_what_ends_badly_when_it_is_asked_to_is_told(tmp_path: Path):
+    part = Sleeper("sleeper", tmp_path)
+    await part.start()
+    await until(lambda: part.lines)
+    await part.stop()
+    assert part.ended == []
+    part.script = (
+        "import signal, sys, time; signal.signal(15, lambda *_: sys.exit(4)); print('here', flush=True); time.sleep(9)"
+    )
+    part.lines.clear()
+    await part.start()
+    await until(lambda: part.lines)
+    await part.stop()
+    assert part.ended == ["the sleeper was asked to end, and did with status 4\n  here"]
+
+
+class Filler(Gateway):
+    """Says whether it can write a file of ten thousand bytes, for ever."""
+
+    def command(self) -> list[str]:
+        script = (
+            "import signal, sys, time; signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
+            "while True:\n"
+            "    with open(sys.argv[1], 'wb', buffering=0) as file: done = file.write(bytes(10_000))\n"
+            "    print(done, flush=True)\n"
+            "    time.sleep(0.02)\n"
+        )
+        return [sys.executable, "-c", script, str(self.folder / "filled")]
+
+
+@pytest.mark.asyncio
+async def test_a_full_disk_is_one_while_it_lasts_and_is_none_where_nobody_runs(tmp_path: Path):
+    part = Filler(tmp_path, tmp_path / "hearthgate.toml")
+    assert not part.limit_files(4096)
+    try:
+        await part.start()
+        for limit, room in ((4096, "4096"), (None, "10000")):
+            assert part.limit_files(limit)
+            part.lines.clear()
+            await until(lambda room=room: room in part.lines)
+    finally:
+        await part.kill()
+    assert part.ended == []
 
 
 @pytest.mark.asyncio
@@ -142,7 +200,9 @@ def test_the_gateways_wall_clock_can_be_stepped_while_it_runs(tmp_path: Path):
 
         for offset in (0, 600, -45):
             set_offset(clock, offset)
+            assert seen_offset(clock) is None
             off_s, off_ns, off_mono = ask()
+            assert seen_offset(clock) == offset
             assert off_s == pytest.approx(offset, abs=2)
             assert off_ns == pytest.approx(offset, abs=2)
             assert off_mono == pytest.approx(0, abs=2)

@@ -46,3 +46,11 @@ def test_dropped_quiet_and_orders():
     assert witness.dropped == {1: 4}
     assert witness.quiet == {1}
     assert witness.orders == ["cut 40"]
+
+
+def test_which_ack_came_before_which_frame():
+    witness = read(["s 1 1 10\n", "s 1 2 20\n", "a 1 1\n", "s 2 1 5\n", "a 1 2\n", "s 2 2 6\n"])
+    assert witness.acked_before((1, 1), (2, 1))
+    assert not witness.acked_before((1, 2), (2, 1))
+    assert witness.acked_before((1, 2), (2, 2))
+    assert not witness.acked_before((2, 1), (2, 2))

@@ -23,6 +23,8 @@ from tools.cloud import Cloud
 
 PATIENCE_S = 30.0
 FRAMES = 60
+FAULT = 4
+"""A channel of the tests' fridge that nobody granted."""
 
 pytestmark = pytest.mark.asyncio
 
@@ -80,6 +82,19 @@ async def send(client: aiomqtt.Client, messages: list[tuple[str, bytes]]) -> Non
         await client.publish(topic, payload, qos=1, retain=topic.endswith("/birth"))
 
 
+async def begin(gateway: Gateway) -> None:
+    await gateway.start()
+    await asyncio.wait_for(gateway.source.connected.wait(), PATIENCE_S)
+
+
+def numbered(gateway: Gateway) -> dict[int, int]:
+    """In which rows of its own a gateway has the frames of the board, by seq."""
+    found = gateway.db.connection.execute(
+        "SELECT seq, frame.id FROM frame JOIN device ON device.id = device_id WHERE device = 'a0b1c2d3e4f5'"
+    )
+    return dict(found.fetchall())
+
+
 def said(household: Any, board: Any) -> list[tuple[str, bytes]]:
     """What the board says: every third frame is an event, and some have no clock."""
     frames = []
@@ -98,20 +113,26 @@ async def test_the_cloud_holds_each_event_once(
     caplog.set_level(logging.INFO, "gateway")
     household.grant()
     household.grant(category="door")
+    other = household.board("a0b1c2d3e4f6")
     fast = house.gateway("fast", commit_window_ms=20, quiet_commit_window_s=1)
     slow = house.gateway("slow")
     for gateway in house.gateways:
         take_in(gateway.db, export(household.db), household.now_ms)
-        await gateway.start()
-        await asyncio.wait_for(gateway.source.connected.wait(), PATIENCE_S)
     frames = said(household, board)
     household.now_ms += FRAMES * 10_000
 
     async with aiomqtt.Client("127.0.0.1", house.port) as client:
+        # One has heard more by then, of which nothing may leave: no frame has the same row in both databases.
+        await begin(fast)
+        await send(client, [other.birth(), other.events(1, [(FAULT, 0, 1)]), other.events(2, [(FAULT, 0, 2)])])
+        await counted(fast, "frames_stored", 2)
+        await begin(slow)
         await send(client, [board.birth(), *frames])
-        for gateway in (fast, slow):
-            await counted(gateway, "frames_stored", FRAMES)
+        for gateway, before in ((fast, 2), (slow, 0)):
+            await counted(gateway, "frames_stored", before + FRAMES)
             assert await gateway.drain(PATIENCE_S)
+        rows = [await gateway.store(numbered, gateway) for gateway in (fast, slow)]
+        assert all(rows[0][seq] != rows[1][seq] for seq in range(1, FRAMES + 1))
         first = house.cloud.stats()
 
         # a board that comes back reads the retained ack of whichever was the later, and sends what is not covered

@@ -19,11 +19,13 @@ import os
 import journal
 import mqtt
 import port
+import segments
 import sim_flash
 import vfs
 from board import Board
 
 _LOOK_MS = 50
+_MOMENT_MS = 1500  # enough for a reading of a board whose time runs as the gateway's does
 _MEASURE = ("appliance", "driver", "button", "base", "door")  # tasks by which a board gets something to say
 # The longest pause before the next connection is a minute: a run of ten minutes has no time for many of those.
 _BACKOFF_MS = (300, 3000)
@@ -37,10 +39,29 @@ def note(what, *numbers):
     witness.write((what + " " + " ".join([str(number) for number in numbers]) + "\n").encode())
 
 
+class Counted(segments.Segments):
+    """Frames on flash, with somebody who writes down at once how many were given up: the power may go before the
+    journal hears of it."""
+
+    gone = 0
+
+    @property
+    def dropped(self):
+        return self.gone
+
+    @dropped.setter
+    def dropped(self, count):
+        if count > self.gone:
+            own = Watched.life
+            note("d", own.watched, own.dropped + count)
+        self.gone = count
+
+
 class Watched(journal.Journal):
     """The journal, with somebody who writes down what it says."""
 
     def __init__(self, boot, *args, **kwargs):
+        Watched.life = self
         self.watched = boot
         self.newest = self.promised = self.lost = 0
         self.told = {}
@@ -124,19 +145,29 @@ async def obey(board):
             os.remove(ORDERS)
         except OSError:
             continue
-        note("x", verb, number)
         if verb == "cut":
             flash.cut_after(int(number))
-        elif verb == "clock":
-            now_s = board.clock.time_s()
-            if now_s is not None:
-                board.clock.set_time_s(max(0, now_s + int(number)))
-        elif verb == "quiet":
+        if verb != "clock" or step(board.clock, int(number)):
+            note("x", verb, number)
+        if verb == "quiet":
             await be_quiet(board)
 
 
+def step(clock, seconds):
+    """Puts the clock off. Whether it is: one that was never set cannot be."""
+    before = clock.offset_s
+    if before is not None:
+        clock.set_time_s(max(0, clock.time_s() + seconds))
+    return clock.offset_s != before
+
+
 async def be_quiet(board):
-    """Measure no more; seal what there is, and tell when the gateway has all of it."""
+    """Measures no more; seals what there is, and tells when the gateway has all of it."""
+    if board.clock.offset_s is None:
+        # All of this boot gets its time from a frame that is sealed after the gateway has told it.
+        while board.clock.offset_s is None:
+            await asyncio.sleep_ms(200)
+        await asyncio.sleep_ms(_MOMENT_MS)
     for name in _MEASURE:
         board.supervisor.stop(name)
     board.appliance.seal()
@@ -153,6 +184,7 @@ def run(board):
 
 
 journal.Journal = Watched
+segments.Segments = Counted
 mqtt.Client = Impatient
 really_run, Board.run = Board.run, run
 if CLOCK == "0":
