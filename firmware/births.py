@@ -47,6 +47,6 @@ def _read(mac, path):
         try:
             return cbor.loads(mac.open(b"birth", sealed))
         except ValueError:
-            return None if mac.old is None else cbor.loads(mac.old.open(b"birth", sealed))
+            return None if mac.old is None else _read(mac.old, path)
     except (OSError, ValueError, IndexError):
         return None

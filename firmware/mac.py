@@ -16,7 +16,8 @@ OVERHEAD = 17
 
 class Mac0:
     """Seals and opens messages under one key (16 to 64 bytes). `old`: the Mac0 of the key before, while something on
-    flash is sealed with that (rekey.py); `inner` and `outer` are its padded key, as HMAC takes it."""
+    flash may be sealed with that, or with one before it (rekey.py); `inner` and `outer` are its padded key, as HMAC
+    takes it."""
 
     old: "Mac0 | None" = None
 

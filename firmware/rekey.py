@@ -1,7 +1,8 @@
 """The board's next key: told by a command, used from the next start on (gateway/wire/rekey.py). Loaded only for that.
 
 On flash, in the file `key`: the key of board.json that it follows (`for`, a digest), the key, and as long as frames of
-earlier boots may be sealed with it, the one before (`old`). Flashing writes board.json anew, and this file goes.
+earlier boots may be sealed with it, the one before (`old`), or after flashing (gateway/flash/keys.py) all those before,
+the newest first.
 """
 
 import hashlib
@@ -15,14 +16,18 @@ _PATH = "key"
 
 
 def load(config):
-    """The Mac0 of the key that holds now. Its `old` is that of the key before, or None. Where board.json has the
-    password that follows from its key, config.mqtt gets those of both: the broker may know either."""
+    """The Mac0 of the key that holds now. Its `old` is that of the key before, or None, and so on. Where board.json has
+    the password that follows from its key, config.mqtt gets those of the first two: the broker may know either."""
     mac = first = Mac0(config.key)
     table = _read()
     if table is None or table["for"] != _name(config.key):
         return mac
     mac = Mac0(unhexlify(table["key"]))
-    mac.old = Mac0(unhexlify(table["old"])) if "old" in table else None
+    before = unhexlify(table.get("old", ""))
+    for at in range(len(before), 0, -32):
+        older = Mac0(before[at - 32 : at])
+        older.old = mac.old
+        mac.old = older
     mqtt = config.mqtt
     if mqtt.password is not None and mqtt.password == _password(first):
         mqtt.password = [_password(each) for each in (mac, mac.old) if each is not None]
@@ -60,14 +65,17 @@ def take(board, args):
 
 def seal(mac, payload):
     """A frame of an earlier boot, sealed with the key that holds now."""
-    try:
-        return mac.seal(b"up", mac.old.open(b"up", payload))
-    except (ValueError, IndexError):
-        return payload  # of this key already
+    old = mac.old
+    while old is not None:
+        try:
+            return mac.seal(b"up", old.open(b"up", payload))
+        except (ValueError, IndexError):
+            old = old.old
+    return payload  # of this key already
 
 
 def settle(mac, journal, boot):
-    """The gateway knows the key that holds now. Forgets the one before, once no frame is left that needs it."""
+    """The gateway knows the key that holds now. Forgets those before, once no frame is left that needs one."""
     entry = journal.after(0, 0) if journal.held else (boot,)
     if entry is None or entry[0] != boot:
         return

@@ -79,6 +79,24 @@ def pending(db: Database) -> dict[str, Rekey]:
     }
 
 
+def finish(db: Database, device: str, key: bytes) -> bool:
+    """A device was given its next key by cable: it is its only one from now on. False if it is not being changed to
+    that."""
+    rekey = pending(db).get(device)
+    if rekey is None or rekey.next.key != key:
+        return False
+    with db.transaction() as sql:
+        _move(sql, rekey.next)
+        db.count("keys_changed", 1)
+        db.revise("devices")
+    return True
+
+
+def _move(sql: sqlite3.Connection, device: Device) -> None:
+    sql.execute("UPDATE device SET key = ? WHERE id = ?", (device.key, device.id))
+    sql.execute("DELETE FROM rekey WHERE device_id = ?", (device.id,))
+
+
 class NextKeys:
     """What ingest asks instead of `examine` and `weigh`: the same, but under either key. Used in the store's thread,
     but for `weigh`."""
@@ -133,8 +151,7 @@ class NextKeys:
                 sql.execute("UPDATE rekey SET heard = heard + ? WHERE device_id = ?", (n, id_))
             db.count("messages_old_key", old.total())
             for device in moved.values():
-                sql.execute("UPDATE device SET key = ? WHERE id = ?", (device.key, device.id))
-                sql.execute("DELETE FROM rekey WHERE device_id = ?", (device.id,))
+                _move(sql, device)
             if moved:
                 db.count("keys_changed", len(moved))
                 db.revise("devices")

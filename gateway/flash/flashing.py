@@ -2,32 +2,38 @@
 
 from __future__ import annotations
 
+import ipaddress
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from gateway.flash import boardfile, chips, contents, keys
+from gateway.flash import boardfile, chips, contents, held, keys
 from gateway.flash.boardfile import Board
 from gateway.flash.remote import Facts, FlashError, Remote
 from gateway.flash.sources import BOARDS
 
-__all__ = ["Done", "Progress", "check", "installed", "put", "stored_settings"]
+__all__ = ["Done", "Progress", "check", "check_address", "installed", "put", "stored_settings"]
 
 Progress = Callable[[int, int], None]
 """Called with (bytes that went over, bytes in all)."""
 
 _LEAST: Final = (1, 23)
 """The first MicroPython whose .mpy format is today's."""
+_LEAST_FOR_ADDRESS: Final = (1, 24)
+"""The first one that can check a certificate which is for an address, not for a name."""
 
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """What flashing did: how many files it copied and removed, and how many bytes of modules the board has now."""
+    """What flashing did: how many files it copied and removed, and how many bytes of modules the board has now; how
+    many frames were given up that nobody can open; and whether others come that were sealed with a key before."""
 
     copied: int
     removed: int
     module_bytes: int
+    given_up: int = 0
+    resealed: bool = False
 
 
 def check(board: Board, facts: Facts) -> None:
@@ -48,6 +54,20 @@ def check(board: Board, facts: Facts) -> None:
         )
     if len(facts.device) != 12:
         raise FlashError("the board's MicroPython gives it no id (machine.unique_id): put another build on it.")
+
+
+def check_address(facts: Facts, host: str) -> None:
+    """Raise FlashError if that MicroPython could not check the certificate of a broker at `host`, over TLS."""
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return
+    if facts.version < _LEAST_FOR_ADDRESS:
+        raise FlashError(
+            f"the board runs MicroPython {facts.micropython}, which cannot check that a certificate is for an address "
+            f"({host}). With {'.'.join(map(str, _LEAST_FOR_ADDRESS))} or later it can: get one for your board from "
+            "micropython.org/download and give it with --image FILE; or name the broker: --broker NAME."
+        )
 
 
 def stored_settings(remote: Remote) -> dict[str, Any]:
@@ -78,18 +98,21 @@ def put(
     progress: Progress = lambda _done, _all: None,
     *,
     lines: bool = False,
-    rotated: bool = False,
+    former: Sequence[bytes] = (),
 ) -> Done:
     """Make the board hold its firmware, `table` as board.json and `ca`; write only what differs. lines: of slot_files;
-    rotated: of keys.beside.
+    former: of keys.before. What it holds under those keys it can seal anew; what is under none of them would only be
+    in the way, and goes.
 
     Raises FlashError, CompileError. Whenever it is interrupted, calling it again ends the same.
     """
     link = str(table.get("link") or "mqtt")
-    modules = contents.slot_files(board, facts.mpy, link, lines=lines)
+    modules = contents.slot_files(board, facts.mpy, link, ca=ca, lines=lines)
     choice = contents.choose_first(remote.read(contents.CHOICE))
-    key = keys.beside(bytes.fromhex(table["key"]), stored_settings(remote), remote.read(contents.KEY), rotated=rotated)
-    wanted = contents.whole(board, modules, table, ca, choice, link, key)
+    key = bytes.fromhex(table["key"])
+    before = keys.before(key, stored_settings(remote), remote.read(contents.KEY), former)
+    given_up, holds = _give_up(remote, (key, *before))
+    wanted = contents.whole(board, modules, table, ca, choice, link, keys.beside(key, before))
     plan = contents.plan(wanted, remote.hashes(contents.SLOT, contents.OURS))
     for path in plan.remove:
         remote.remove(path)
@@ -106,7 +129,22 @@ def put(
         left = contents.plan(wanted, remote.hashes(contents.SLOT, contents.OURS))
         for path in (*left.write, *left.remove):
             raise FlashError(f"{path} is not on the board as it was sent: flash it again, with another cable.")
-    return Done(len(plan.write), len(plan.remove), sum(map(len, modules.values())))
+    size = sum(map(len, modules.values()))
+    return Done(len(plan.write), len(plan.remove), size, given_up, holds and bool(before))
+
+
+def _give_up(remote: Remote, known: Sequence[bytes]) -> tuple[int, bool]:
+    """Remove the files of frames that are under none of these keys: how many frames these were, and whether it holds
+    others. They are the oldest, and so one look ends it as a rule: behind what opens is what opens."""
+    gone = 0
+    for path in held.in_order(remote.names(held.FOLDER)):
+        frames = held.frames(remote.read(path) or b"")
+        if held.opens(frames, known):
+            return gone, True
+        if frames:
+            remote.remove(path)
+            gone += len(frames)
+    return gone, False
 
 
 def _title(chip: str) -> str:

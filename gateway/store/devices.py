@@ -85,12 +85,13 @@ def missing(db: Database) -> dict[str, int]:
     return dict(rows)
 
 
-def next_command(db: Database, device_id: int) -> int:
-    """A command counter that was never used before: it is on disk before the command is sent."""
+def next_command(db: Database, device_id: int, now_s: int) -> int:
+    """A command counter that was never used before: it is on disk before the command is sent. It counts in seconds
+    where it can, as a board remembers the highest that it ever obeyed, and this database may be new, or an old copy."""
     with db.transaction() as sql:
         row = sql.execute(
-            "UPDATE device SET command_counter = command_counter + 1 WHERE id = ? RETURNING command_counter",
-            (device_id,),
+            "UPDATE device SET command_counter = max(command_counter + 1, ?) WHERE id = ? RETURNING command_counter",
+            (now_s, device_id),
         ).fetchone()
     return int(row[0])
 

@@ -166,7 +166,7 @@ def flash(board: SerialBoard, port: int, key: bytes) -> None:
     values = table(made, device=BOARD, key=key, name="Fridge", broker=where, wifi=None) | QUICK
     board.switch_on()
     with Remote.open(board.port, 10.0) as remote:
-        flashing.put(remote, made, remote.facts(), values, None, rotated=True)
+        flashing.put(remote, made, remote.facts(), values, None)
         kept = json.loads(remote.read("/key") or b"null")
         assert kept["key"] == key.hex() and kept["old"] != key.hex()
         remote.reset()

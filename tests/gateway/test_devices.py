@@ -65,11 +65,20 @@ def test_a_key_is_never_shown(household: Any, board: Any):
 
 
 def test_command_counters_only_grow_and_survive(household: Any, board: Any):
-    assert [devices.next_command(household.db, 1) for _ in range(3)] == [1, 2, 3]
+    assert [devices.next_command(household.db, 1, 0) for _ in range(3)] == [1, 2, 3]
     household.db.close()
     household.db = Database(household.path)
     devices.enrol(household.db, board.device, "again", 0, bytes(32))
-    assert devices.next_command(household.db, 1) == 4
+    assert devices.next_command(household.db, 1, 0) == 4
+
+
+def test_a_database_that_is_new_or_an_old_copy_commands_a_board_that_obeyed_another(household: Any, board: Any):
+    """The board has obeyed a thousand commands of a database that is lost."""
+    now_s = household.now_ms // 1000
+    assert devices.next_command(household.db, 1, now_s) == now_s > 1000
+    assert devices.next_command(household.db, 1, now_s) == now_s + 1, "two in a second"
+    assert devices.next_command(household.db, 1, now_s - 3600) == now_s + 2, "a clock that went back"
+    assert devices.next_command(household.db, 1, now_s + 60) == now_s + 60
 
 
 def test_revisions_grow_with_every_change_and_are_seen_by_another_connection(household: Any, board: Any):

@@ -103,6 +103,16 @@ def test_there_are_never_three_keys(household: Any, board: Any, later: Any):
         rekeying.begin(household.db, "000000000000", household.now_ms)
 
 
+def test_a_board_that_got_its_next_key_by_cable_has_only_that(household: Any, board: Any, later: Any):
+    assert not rekeying.finish(household.db, DEVICE, bytes(32)), "flashed with another one"
+    assert take(household, NextKeys(), rows(board, 1)) == ["SealedFrame"]
+    assert rekeying.finish(household.db, DEVICE, later.key)
+    assert not rekeying.finish(household.db, DEVICE, later.key)
+    assert rekeying.pending(household.db) == {}
+    assert take(household, NextKeys(), rows(board, 2), later.birth(2)) == ["bad_mac", "SealedBirth"]
+    assert household.db.counters()["keys_changed"] == 1
+
+
 def test_enrolling_anew_ends_it(household: Any, board: Any, later: Any):
     devices.enrol(household.db, DEVICE, "Kitchen", household.now_ms, bytes(32))
     assert rekeying.pending(household.db) == {}

@@ -12,6 +12,12 @@ def test_a_counter_starts_at_zero_and_outlives_its_object():
     assert Counter("boot").value == 5
 
 
+def test_a_counter_holds_whatever_the_wire_carries():
+    for value in (1 << 30, 1780000000, (1 << 32) - 1):
+        Counter("command").store(value)
+        assert Counter("command").value == value
+
+
 def test_a_counter_survives_a_cut_between_write_and_rename():
     Counter("boot").store(5)
     real = journal.os

@@ -5,7 +5,7 @@ import os
 from binascii import hexlify, unhexlify
 
 import cbor
-from births import remember
+from births import remember, sealed_birth
 from flash_stage import power_off, power_on
 from link_bench import DEVICE, KEY, Bench, Gateway
 from mac import Mac0
@@ -113,6 +113,23 @@ def test_a_broken_file_is_no_file():
         with open("key", "w") as file:
             file.write(text)
         assert load(Config()).old is None
+
+
+def test_frames_of_every_key_that_flashing_told_of_come_under_the_next_one():
+    from rekey import _name, seal
+
+    before = [bytes([number] * 32) for number in range(3)]
+    with open("key", "w") as file:
+        json.dump({"for": _name(KEY), "key": hexlify(KEY).decode(), "old": hexlify(b"".join(before)).decode()}, file)
+    config = Config()
+    mac = load(config)
+    for key in (KEY, before[0], before[1], before[2]):
+        assert mac.open(b"up", seal(mac, Mac0(key).seal(b"up", b"frame"))) == b"frame"
+    strange = Mac0(NEXT).seal(b"up", b"frame")
+    assert seal(mac, strange) == strange
+    remember(Mac0(before[2]), Mac0(before[2]).seal(b"birth", cbor.dumps([1, 5, "fridge"])))
+    assert cbor.loads(mac.open(b"birth", sealed_birth(mac, 5))) == [1, 5, "fridge"]
+    assert sealed_birth(Mac0(KEY), 5) is None
 
 
 def test_the_broker_is_given_both_passwords_in_turn():
