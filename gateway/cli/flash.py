@@ -17,15 +17,18 @@ from gateway.app import settings as settings_module
 from gateway.app.borrowing import borrowed_port, socket_path
 from gateway.app.serial_port import line_for, place, place_of
 from gateway.app.settings import DEFAULT_PATH, Settings
+from gateway.cli import flash_enrolling
+from gateway.cli.flash_image import put_image
 from gateway.cli.opened import opened_at
+from gateway.cli.wording import counted
 from gateway.flash import flashing
 from gateway.flash.boardfile import Board
 from gateway.flash.configuring import Broker, Cable, Wifi, choose_broker, choose_cable, choose_wifi, table
 from gateway.flash.heard import trouble, wait_for_frame
-from gateway.flash.image import write_image
-from gateway.flash.remote import Facts, FlashError, Remote
+from gateway.flash.image import check_image
+from gateway.flash.remote import Facts, FlashError, Remote, check_port
 from gateway.flash.sources import find_board
-from gateway.store import devices
+from gateway.store import devices, trust
 
 app = typer.Typer()
 
@@ -54,7 +57,9 @@ class _Asked:
 def flash(
     context: typer.Context,
     port: Annotated[str, typer.Option(help="The serial port of the board; `hearthgate boards` lists them.")],
-    board_name: Annotated[str, typer.Option("--board", help="What the board is: the name of a folder in boards/.")],
+    board_name: Annotated[
+        str, typer.Option("--board", help="What the board is: a folder in boards/, like kettle-esp32.")
+    ],
     name: Annotated[
         str | None, typer.Option(help="What the household calls it. By default what it was called before.")
     ] = None,
@@ -78,6 +83,14 @@ def flash(
     image: Annotated[
         Path | None, typer.Option(help="Write this MicroPython image first (micropython.org/download).")
     ] = None,
+    erase: Annotated[
+        bool | None,
+        typer.Option(
+            "--erase/--no-erase",
+            help="With --image: erase all that is on the board first. By default where no MicroPython and none of its "
+            "files are there.",
+        ),
+    ] = None,
     line_numbers: Annotated[
         bool, typer.Option("--line-numbers", help="Tracebacks of the board name lines, and not only functions.")
     ] = False,
@@ -86,17 +99,24 @@ def flash(
     """Put the firmware on a board, enrol it, and wait until it is heard. Run again, it mends what was interrupted."""
     settings = settings_module.load(context.obj)
     board = find_board(board_name)
+    check_port(port)  # before anybody types a password
+    if image is not None:
+        check_image(board.board.chip, image)
+    elif erase is not None:
+        raise FlashError("--erase and --no-erase go with --image FILE.")
     network = None if wifi is None else Wifi(wifi, _wifi_password(wifi, wifi_password_file))
     asked = _Asked(name, network, broker, cable)
     asked.cable_of(board, {})  # what is wrong with it is said before the board is stopped
     console = Console(highlight=False)
-    with borrowed_port(settings.store.path, place(port)):
+    with _interruptible(console), borrowed_port(settings.store.path, place(port)):
         if image is not None:
-            write_image(port, board.board.chip, image)
+            put_image(console, port, board.board.chip, image, erase)
         with Remote.open(port, _PATIENCE_S if image is None else _NEW_IMAGE_S) as remote:
             facts = remote.facts()
             flashing.check(board, facts)
             console.print(f"{facts.machine}, MicroPython {facts.micropython}, device {facts.device}", markup=False)
+            for warning in board.not_calibrated():
+                console.print(warning, markup=False)
             link = _put(remote, console, settings, board, facts, asked, line_numbers)
             since_ms = _now_ms()
             remote.reset()
@@ -132,17 +152,27 @@ def _put(
             ca = None if own.ca is None else own.ca.read_bytes()
         except OSError as why:
             raise FlashError(f"{own.ca}: {why.strerror}. It is the CA in the settings ([broker] ca).") from why
+        if link.tls:
+            flashing.check_address(facts, link.host)
         _check_certificate(settings, link)
-    device, rotated = _enrol(settings, facts.device, asked.name, board.board.display_name)
+    enrolled = flash_enrolling.enrol(settings, facts.device, asked.name, board.board.display_name)
+    device = enrolled.device
     values = table(board, device=device.device, key=device.key, name=device.name, broker=link, wifi=network)
     with _bar(console) as progress:
-        done = flashing.put(remote, board, facts, values, ca, progress, lines=lines, rotated=rotated)
+        done = flashing.put(remote, board, facts, values, ca, progress, lines=lines, former=enrolled.former)
+    flash_enrolling.settle(settings, device)
+    with opened_at(settings.store.path) as db:
+        trust.note_flashed(db, device.device, ca, cable=isinstance(link, Cable))
     way = f"cable: {link}" if isinstance(link, Cable) else f"broker {link.host}:{link.port}"
     where = f"{board.name}, {done.module_bytes / 1024:.1f} KiB of firmware, {way}"
     if done.copied or done.removed:
-        console.print(f"{done.copied} files copied and verified ({where}).", markup=False)
+        console.print(f"{counted(done.copied, 'file')} copied and verified ({where}).", markup=False)
     else:
         console.print(f"0 files copied: all is there ({where}).", markup=False)
+    if done.resealed:
+        console.print("Its key is another one now. The readings that it holds from before come under the new one.")
+    if done.given_up:
+        console.print(f"{counted(done.given_up, 'frame')} on it removed: sealed with a key that nobody knows any more.")
     return link
 
 
@@ -173,27 +203,6 @@ def _check_certificate(settings: Settings, broker: Broker) -> None:
             "`hearthgate broker setup` again, which makes it for this machine's present address (or --host "
             f"{broker.host}), or give the board another one with --broker."
         )
-
-
-def _enrol(settings: Settings, device: str, name: str | None, usual: str) -> tuple[devices.Device, bool]:
-    """The device as the gateway and the broker know it from now on, and whether its key was being changed. Its key is
-    kept, unless it was revoked: then somebody else may have had the board. One that is being changed is the next one
-    from here on."""
-    from gateway.app import rekeying  # noqa: PLC0415 - takes its time to load
-
-    with opened_at(settings.store.path) as db:
-        known = devices.registry(db).get(device)
-        rekey = rekeying.pending(db).get(device)
-        key = rekey.next.key if rekey else known.key if known and not known.revoked else None
-        if known is None or known.key != key or name not in (None, known.name):
-            known = devices.enrol(db, device, name or (known.name if known else usual), _now_ms(), key)
-        if settings.broker.folder is not None:
-            from gateway.app import admission  # noqa: PLC0415 - loads what makes certificates
-
-            told = admission.tell_mosquitto(settings.broker, db)
-            if told is not None and told is not told.YES:
-                typer.echo(f"{told.value}.", err=True)
-    return known, rekey is not None
 
 
 def _wait(
@@ -269,6 +278,15 @@ def _wifi_password(ssid: str, file: Path | None) -> str:
     if not sys.stdin.isatty():
         raise FlashError(f"who knows the password of {ssid}? Give --wifi-password-file or {WIFI_VARIABLE}.")
     return str(typer.prompt(f"Password of {ssid}", hide_input=True))
+
+
+@contextmanager
+def _interruptible(console: Console) -> Iterator[None]:
+    try:
+        yield
+    except KeyboardInterrupt:
+        console.print("Interrupted. The same command again mends what is half done.")
+        raise typer.Exit(130) from None
 
 
 @contextmanager

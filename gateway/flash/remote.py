@@ -9,29 +9,26 @@ from __future__ import annotations
 import ast
 import binascii
 import contextlib
-import io
-import os
-import struct
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Self
 
-from gateway.errors import HearthgateError
 from gateway.flash.compiling import MpyFormat
+from gateway.flash.port import FlashError, Gone, check_port, explained, open_port, usable
 
 if TYPE_CHECKING:
     from mpremote.transport_serial import SerialTransport
 
 __all__ = ["HALF_WRITTEN", "PATIENCE_S", "Facts", "FlashError", "Remote", "check_port"]
 
-_BAUD: Final = 115_200
-_READ_S: Final = 1.0
 _ENTER_S: Final = 2.0
 _MOST_ENTER_S: Final = 8.0
 PATIENCE_S: Final = 15.0
 """A board that has just begun to start does not hear its Ctrl-C."""
+_REOPEN_S: Final = 0.2
+_BUSY_S: Final = 1.0
+"""A port that another program has stays so; one that just came again may be looked at by the system first."""
 _PIECE: Final = 1536
 """Bytes of a file in one go: as text it is a third longer, and the board compiles it."""
 
@@ -77,10 +74,6 @@ HALF_WRITTEN: Final = ".new"
 """What a file's name ends with until all of it is there."""
 
 
-class FlashError(HearthgateError):
-    """A board cannot be flashed; says what to do."""
-
-
 @dataclass(frozen=True, slots=True)
 class Facts:
     """What a board says of itself. version: of its MicroPython. device: 12 hex digits, or "" if it has no id."""
@@ -109,30 +102,31 @@ class Remote:
     """A board whose program was stopped, at its raw REPL. Use it in a `with`; afterwards the board is at its prompt,
     or runs if `reset()` was called."""
 
-    def __init__(self, transport: SerialTransport, port: str) -> None:
-        self._transport = transport
+    _transport: SerialTransport
+
+    def __init__(self, port: str) -> None:
         self._port = port
         self._running = False
 
     @classmethod
     @contextlib.contextmanager
     def open(cls, port: str, patience_s: float = PATIENCE_S) -> Iterator[Self]:
-        """Stop what runs on the board at `port`. Tries again for so many seconds: a new MicroPython takes a moment.
+        """Stop what runs on the board at `port`. Tries again for so many seconds: a new MicroPython takes a moment,
+        and the USB port that a chip makes itself goes when the chip restarts, and comes again.
 
         Raises FlashError.
         """
-        transport = _connect(port)
-        remote = cls(transport, port)
+        remote = cls(port)
+        until = time.monotonic() + patience_s
+        remote._connect(until)
         try:
-            remote._enter(patience_s)
+            remote._enter(until)
             yield remote
         finally:
             with contextlib.suppress(Exception):  # the board may be gone
                 if not remote._running:
-                    transport.exit_raw_repl()
-            with contextlib.suppress(Exception):
-                transport.close()
-            transport.serial.close()  # also where what comes before it failed: else nobody can open the port again
+                    remote._transport.exit_raw_repl()
+            remote._disconnect()
 
     def facts(self) -> Facts:
         """What it is. Raises FlashError."""
@@ -144,13 +138,21 @@ class Remote:
         there = f"[p for p, d in _names({folder!r}) if not d] + [p for p, d in _names('/') if p in {tuple(files)!r}]"
         return dict(self._ask(f"[(p, _hash(p)) for p in {there}]"))
 
+    def names(self, folder: str) -> list[str]:
+        """The path of each file in a folder ("/frames/"); none where there is no folder. Raises FlashError."""
+        return list(self._ask(f"[p for p, d in _names({folder!r}) if not d]"))
+
     def read(self, path: str) -> bytes | None:
         """A file's bytes; None if there is none. Raises FlashError."""
-        with _explained(self._port):
+        with explained(self._port):
             try:
                 return bytes(self._transport.fs_readfile(path))
             except FileNotFoundError:
                 return None
+
+    def count(self, folder: str) -> int:
+        """How many files are in a folder ("/frames/"). Raises FlashError."""
+        return int(self._ask(f"len(_names({folder!r}))"))
 
     def make_folder(self, path: str) -> None:
         """Make it, if there is none. Raises FlashError."""
@@ -176,7 +178,7 @@ class Remote:
 
     def reset(self) -> None:
         """Start it anew; its program runs then. Raises FlashError."""
-        with _explained(self._port):
+        with explained(self._port):
             self._transport.exec_raw_no_follow("import machine\nmachine.reset()")
         self._running = True
 
@@ -187,14 +189,36 @@ class Remote:
             return bytes(self._transport.serial.read(waiting)).decode("utf-8", "replace")
         return ""
 
-    def _enter(self, patience_s: float) -> None:
-        until = time.monotonic() + patience_s
+    def _connect(self, until: float) -> None:
+        busy_until = min(until, time.monotonic() + _BUSY_S)
+        while True:
+            try:
+                self._transport = open_port(self._port)
+            except FlashError:
+                if time.monotonic() >= (busy_until if usable(self._port) else until):
+                    raise
+                time.sleep(_REOPEN_S)
+            else:
+                return
+
+    def _disconnect(self) -> None:
+        with contextlib.suppress(Exception):
+            self._transport.close()
+        self._transport.serial.close()  # also where what comes before it failed: else nobody can open the port again
+
+    def _enter(self, until: float) -> None:
         enter_s = _ENTER_S
         while True:
             try:
-                with _explained(self._port):
+                with explained(self._port):
                     self._transport.enter_raw_repl(soft_reset=True, timeout_overall=enter_s)
                 self._run(_HELPERS)
+            except Gone:
+                if time.monotonic() >= until:
+                    raise
+                self._disconnect()
+                time.sleep(_REOPEN_S)
+                self._connect(until)
             except FlashError:
                 if time.monotonic() >= until:
                     raise
@@ -203,7 +227,7 @@ class Remote:
                 return
 
     def _run(self, code: str) -> bytes:
-        with _explained(self._port):
+        with explained(self._port):
             return bytes(self._transport.exec(code))
 
     def _ask(self, expression: str, before: str = "") -> Any:
@@ -212,57 +236,3 @@ class Remote:
             return ast.literal_eval(said.decode().strip())
         except (ValueError, SyntaxError, UnicodeDecodeError):
             raise FlashError(f"{self._port}: the board's answer makes no sense. Plug it in anew, try again.") from None
-
-
-def check_port(port: str) -> None:
-    """Raise FlashError if nobody could open it: there is none of that name, or it is not for us."""
-    if not port.startswith("/"):  # pyserial knows ports of other kinds
-        return
-    if not Path(port).exists():
-        raise FlashError(f"{port}: there is no such port. `hearthgate boards` lists those that are there.")
-    if not os.access(port, os.R_OK | os.W_OK):
-        raise FlashError(
-            f"{port}: you may not use it: sudo usermod -aG dialout $USER, then log out and in. (`id -nG` names dialout "
-            "then.)"
-        )
-
-
-def _connect(port: str) -> SerialTransport:
-    from mpremote.transport import TransportError  # noqa: PLC0415 - takes its time, and most commands need no board
-    from mpremote.transport_serial import SerialTransport  # noqa: PLC0415
-
-    try:
-        with contextlib.redirect_stdout(io.StringIO()):
-            return SerialTransport(port, _BAUD, timeout=_READ_S)
-    except (TransportError, OSError) as why:
-        check_port(port)
-        raise FlashError(
-            f"{port}: cannot be opened. Another program has it (a terminal, another `hearthgate flash`): close it "
-            "there, or plug the board in anew."
-        ) from why
-
-
-@contextlib.contextmanager
-def _explained(port: str) -> Iterator[None]:
-    """What mpremote raises as a sentence; what it prints of the board goes nowhere."""
-    from mpremote.transport import TransportError, TransportExecError  # noqa: PLC0415
-
-    try:
-        with contextlib.redirect_stdout(io.StringIO()):
-            yield
-    except TransportExecError as why:
-        last = why.error_output.strip().splitlines()[-1:] or ["no reason"]
-        raise FlashError(f"{port}: the board says: {last[0]}. {_hint(last[0])}") from None
-    except (TransportError, struct.error) as why:
-        raise FlashError(
-            f"{port}: no answer of MicroPython ({why}). Is it a board, and is MicroPython on it (--image FILE)? Press "
-            "its reset button and try again."
-        ) from None
-    except OSError as why:
-        raise FlashError(f"{port}: the board is gone ({why}). Plug it in and flash again: that mends it.") from None
-
-
-def _hint(error: str) -> str:
-    if "ENOSPC" in error or "28" in error:
-        return "Its flash is full: remove files of your own from it."
-    return "Flash it again: that mends what is half done."

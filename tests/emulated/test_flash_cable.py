@@ -109,4 +109,4 @@ def test_a_port_that_another_gateway_has_is_a_sentence(board: SerialBoard, tmp_p
             pass
         done = command(tmp_path / "other", "flash", "--port", board.port, "--board", BOARD, "--cable", "usb")
     assert done.returncode == 2
-    assert "must be closed there first" in done.stderr
+    assert "Another program has it" in done.stderr
