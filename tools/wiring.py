@@ -45,7 +45,7 @@ class _Box:
 
     @property
     def height(self) -> int:
-        return 30 + 18 * len(self.lines) + (20 if self.part.HINT else 6)
+        return 30 + 18 * len(self.lines) + (20 if self.part.hint else 6)
 
     def line_y(self, index: int) -> int:
         return self.y + 40 + 18 * index
@@ -73,10 +73,10 @@ def table(board: Board) -> str:
             hint = ""
         else:
             wires = ", ".join(
-                [f"{part.ROLES[role].terminal} to **GPIO{pin}**" for role, pin in pins.items()]
-                + [f"{terminal} to {rail}" for terminal, rail in part.SUPPLY]
+                [f"{part.terminal(role)} to **GPIO{pin}**" for role, pin in pins.items()]
+                + [f"{terminal} to {rail}" for terminal, rail in part.supply]
             )
-            hint = part.HINT
+            hint = part.hint
         lines.append(f"| {part.title} | `{part.name}` | {wires} | {hint} |")
     return "\n".join(lines) + "\n"
 
@@ -99,8 +99,8 @@ def _boxes(board: Board, side: Sequence[int | str]) -> list[_Box]:
     y = _TOP
     for part in sorted(wired, key=lambda part: min(place.get(pin, 99) for pin in part.pin_of().values())):
         signals = sorted(part.pin_of().items(), key=lambda item: place.get(item[1], 99))
-        lines = [(part.ROLES[role].terminal, pin) for role, pin in signals]
-        box = _Box(part, y, (*lines, *part.SUPPLY))
+        lines = [(part.terminal(role), pin) for role, pin in signals]
+        box = _Box(part, y, (*lines, *part.supply))
         boxes.append(box)
         y += box.height + _GAP
     return boxes
@@ -152,9 +152,9 @@ def _draw_side(boxes: list[_Box], side: Sequence[int | str], *, left: bool, colo
         x = 20 if left else edge
         yield f'<rect x="{x}" y="{box.y}" width="{_BOX}" height="{box.height}" rx="6" fill="#fffbe9" stroke="#a86"/>'
         yield _text(x + 10, box.y + 18, box.part.title, style=' font-weight="bold"')
-        if box.part.HINT:
+        if box.part.hint:
             y = box.y + box.height - 8
-            yield _text(x + 10, y, box.part.HINT, style=' font-size="10" fill="#555"')
+            yield _text(x + 10, y, box.part.hint, style=' font-size="10" fill="#555"')
         for index, (terminal, target) in enumerate(box.lines):
             y = box.line_y(index)
             inside, anchor = (edge - 8, "end") if left else (edge + 8, "start")

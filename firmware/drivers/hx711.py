@@ -33,7 +33,10 @@ def grams(counts, zero, per_kg):
 
 class Hx711(Sensor):
     """Grams, never below `least_g`. `raw` is the last conversion, for calibration: what the empty scale gives is
-    `zero`, and the difference that a known mass makes, divided by its kilograms, is `per_kg`."""
+    `zero`, and the difference that a known mass makes, divided by its kilograms, is `per_kg`.
+
+    Where `zero` is 0 it was not calibrated yet: `raw` is measured, and grams are missing. By the empty kettle's own
+    weight it would find a litre of water in it, and let it heat."""
 
     def __init__(self, data, clock, zero, per_kg, gain=128, least_g=None):
         super().__init__(_SETTLED_MS)
@@ -60,7 +63,7 @@ class Hx711(Sensor):
             self._stale = False
             return None
         self.raw = raw = signed(raw)
-        if raw is None:
+        if raw is None or not self._zero:
             return None
         mass_g = grams(raw, self._zero, self._per_kg)
         return mass_g if self._least_g is None or mass_g > self._least_g else self._least_g

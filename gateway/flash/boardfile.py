@@ -6,16 +6,17 @@ Both are checked in full before anything reaches a board: what is wrong is an er
 from __future__ import annotations
 
 import re
-import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
-from gateway.errors import HearthgateError
-from gateway.flash import boards
-from gateway.flash.parts import Parts, rows
+from gateway.flash import boards, driver_files
+from gateway.flash.links import Mqtt, Serial, Wifi
+from gateway.flash.overlay import BoardFileError, read
+from gateway.flash.parts import Hx711, Parts, rows
+from gateway.flash.units import UNITS
 
 __all__ = ["KINDS", "Board", "BoardFileError", "Channel", "list_boards", "load", "to_board_json"]
 
@@ -25,10 +26,6 @@ KINDS: Final = {"gauge": 0, "state": 1, "counter": 2, "event": 3}
 _NAME: Final = r"^[a-z][a-z0-9_]{0,31}$"
 _MAX_CHANNELS: Final = 32  # these bounds are those of firmware/config.py
 _MAX_TITLE: Final = 64
-
-
-class BoardFileError(HearthgateError, ValueError):
-    """A board.toml, or what was to become a board.json, is wrong; says which file, which key and why."""
 
 
 class _Strict(BaseModel):
@@ -42,7 +39,7 @@ _Seconds = Annotated[int, Field(ge=1, le=86_400)]
 
 
 class Channel(_Strict):
-    """What one channel measures: its value is raw * num / den in `unit` (SenML, RFC 8428 section 12.1)."""
+    """What one channel measures: its value is raw * num / den in `unit`, one of UNITS."""
 
     name: str = Field(pattern=_NAME)
     title: _Title
@@ -52,6 +49,16 @@ class Channel(_Strict):
     kind: Literal["gauge", "state", "counter", "event"]
     category: str = Field(pattern=r"^[a-z][a-z0-9-]{0,31}$")  # a word of consent: a household has words of its own
     driver: str | None = Field(default=None, pattern=_NAME)
+
+    @field_validator("unit")
+    @classmethod
+    def _known_unit(cls, unit: str) -> str:
+        if unit not in UNITS:
+            raise ValueError(
+                f"{unit!r} is no unit of SenML (RFC 8428, RFC 8798): degrees Celsius are Cel, a ratio or a yes and no "
+                "is /, a number of things is count; factors such as those of mg or kWh go into num and den"
+            )
+        return unit
 
     @model_validator(mode="after")
     def _series_needs_driver(self) -> Channel:
@@ -64,7 +71,7 @@ class Identity(_Strict):
     """[board]: what the board is, to programs and to people."""
 
     name: str = Field(pattern=r"^[a-z][a-z0-9-]{0,31}$")
-    kind: str = Field(pattern=_NAME)
+    kind: Literal["fridge", "kettle"]
     model: str = Field(pattern=r"^[a-z][a-z0-9-]{0,31}$")
     chip: Literal["unix", "esp32", "esp32c3", "esp32s3"]
     devkit: str | None = Field(default=None, description="the development kit that the parts are wired to")
@@ -111,9 +118,12 @@ class Sim(_Strict):
 
 
 class Board(_Strict):
-    """One board.toml. `path` is where it was read."""
+    """One board.toml. `path` is where it was read; `beside`: the folder that its files are beside, which is its own or
+    that of its base; `firmware`: the firmware's folder."""
 
     path: Path
+    beside: Path
+    firmware: Path
     board: Identity
     drivers: Drivers
     report: Report
@@ -129,36 +139,16 @@ class Board(_Strict):
 
     def driver_files(self) -> list[Path]:
         """The files to copy beside the firmware, all into one folder."""
-        return [(self.path.parent / file).resolve() for file in self.drivers.files]
+        return [driver_files.find(file, self.beside, self.firmware) for file in self.drivers.files]
 
-
-class _Tls(_Strict):
-    ca: str
-    server_hostname: str
-
-
-class _Mqtt(_Strict):
-    host: str = Field(min_length=1)
-    port: int = Field(default=1883, gt=0, lt=65_536)
-    user: str | None = None
-    password: str | None = None
-    keepalive_s: int = Field(default=60, ge=5, le=3_600)
-    tls: _Tls | None = None
-
-
-class _Serial(_Strict):
-    """A cable in place of a broker: the prompt's own line, or a UART."""
-
-    usb: Literal[True] | None = None
-    uart: int | None = Field(default=None, ge=0, le=63)
-    tx: int | None = Field(default=None, ge=0, le=63)
-    rx: int | None = Field(default=None, ge=0, le=63)
-    baud: int | None = Field(default=None, ge=1_200, le=4_000_000)
-
-
-class _Wifi(_Strict):
-    ssid: str = Field(min_length=1, max_length=32)
-    password: str = Field(max_length=64)
+    def not_calibrated(self) -> list[str]:
+        """A sentence for each scale that is as it was shipped."""
+        rest = ", and the kettle does not heat" if self.board.kind == "kettle" else ""
+        return [
+            f"{part.name} is not calibrated yet (zero is 0): it reads nothing{rest}. boards/CALIBRATING.md says how."
+            for part in self.parts
+            if isinstance(part, Hx711) and not part.zero
+        ]
 
 
 def _checked(model: type[_Model], where: str, data: object, *prefix: str) -> _Model:
@@ -172,21 +162,22 @@ def _checked(model: type[_Model], where: str, data: object, *prefix: str) -> _Mo
         raise BoardFileError("\n".join(problems)) from None
 
 
-def load(path: Path) -> Board:
-    """The board that `path` (a board.toml, or its folder) describes.
+def load(path: Path, shipped: Path | None = None) -> Board:
+    """The board that `path` (a board.toml, or its folder) describes. shipped: the folder of the boards that came with
+    the gateway, one of which it may name as its base, and beside which the firmware is; by default its own folder's.
 
     Raises BoardFileError: unreadable, not TOML, an unknown or missing key, a value out of bounds, a driver
     file that is not there, or a name that is not its folder's.
     """
     path = path / "board.toml" if path.is_dir() else path
-    try:
-        data: dict[str, Any] = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError) as e:  # also a number of thousands of digits, and brackets without end
-        raise BoardFileError(f"{path}: {e}") from None
-    if "path" in data:
-        raise BoardFileError(f"{path}: path: Extra inputs are not permitted")
-    board = _checked(Board, str(path), {**data, "path": path})
-    _check_files(board)
+    data, beside = read(path, shipped)
+    for key in ("path", "beside", "firmware"):
+        if key in data:
+            raise BoardFileError(f"{path}: {key}: Extra inputs are not permitted")
+    firmware = (shipped or path.resolve().parent.parent).resolve().parent / "firmware"
+    board = _checked(Board, str(path), {**data, "path": path, "beside": beside, "firmware": firmware})
+    if wrong_file := driver_files.check(board.drivers.files, board.drivers.module, beside, firmware):
+        raise BoardFileError(f"{path}: {wrong_file}")
     if all(channel.kind == "event" for channel in board.channels):
         raise BoardFileError(f"{path}: channels: at least one must be measured, not only events")
     names = [channel.name for channel in board.channels]
@@ -194,11 +185,13 @@ def load(path: Path) -> Board:
         if names.count(name) > 1:
             raise BoardFileError(f"{path}: channels: two are named {name}")
     if board.name != path.resolve().parent.name:
-        raise BoardFileError(f"{path}: board.name: is {board.name}, but the folder is another")
+        folder = path.resolve().parent.name
+        raise BoardFileError(f"{path}: board.name: is {board.name}, but the folder is {folder}: one name for both")
     if (board.sim is not None) != (board.board.chip == "unix"):
         raise BoardFileError(f"{path}: sim: goes with chip unix, and only with it")
     wrong = boards.check(
         board.name,
+        kind=board.board.kind,
         chip=board.board.chip,
         devkit=board.board.devkit,
         parts=board.parts,
@@ -210,24 +203,6 @@ def load(path: Path) -> Board:
     return board
 
 
-def _check_files(board: Board) -> None:
-    root = board.path.resolve().parent.parent
-    ours = root.parent / "firmware" / "drivers"
-    where = f"{board.path}: drivers.files"
-    stems: set[str] = set()
-    for file, source in zip(board.drivers.files, board.driver_files(), strict=True):
-        if not (source.is_relative_to(root) or source.is_relative_to(ours)):
-            raise BoardFileError(f"{where}: {file} is outside {root.name}/ and firmware/drivers/")
-        if not source.is_file() or source.suffix != ".py":
-            raise BoardFileError(f"{where}: there is no module {file}")
-        if source.stem in stems:
-            raise BoardFileError(f"{where}: two are named {source.name}; on a board all lie in one folder")
-        stems.add(source.stem)
-    if board.drivers.module not in stems:
-        module = board.drivers.module
-        raise BoardFileError(f"{board.path}: drivers.module: {module} is not among drivers.files")
-
-
 def list_boards(root: Path) -> list[Board]:
     """Every board in the folder `root`, by name; raises as load() does."""
     return [load(path) for path in sorted(root.glob("*/board.toml"))]
@@ -235,8 +210,8 @@ def list_boards(root: Path) -> list[Board]:
 
 def _link(where: str, mqtt: Mapping[str, Any] | None, serial: Mapping[str, Any] | None) -> dict[str, Any]:
     if serial is None:
-        return {"mqtt": _checked(_Mqtt, where, dict(mqtt or {}), "mqtt").model_dump()}
-    cable = _checked(_Serial, where, dict(serial), "serial").model_dump(exclude_none=True)
+        return {"mqtt": _checked(Mqtt, where, dict(mqtt or {}), "mqtt").model_dump()}
+    cable = _checked(Serial, where, dict(serial), "serial").model_dump(exclude_none=True)
     return {"link": "serial", "serial": cable}
 
 
@@ -283,7 +258,7 @@ def to_board_json(
         "model": board.board.model,
         "key": key_hex,
         **_link(where, mqtt, serial),
-        "wifi": _checked(_Wifi, where, dict(wifi), "wifi").model_dump() if wifi is not None else None,
+        "wifi": _checked(Wifi, where, dict(wifi), "wifi").model_dump() if wifi is not None else None,
         "step_ms": report.step_ms,
         "report_s": report.report_s,
         "quiet_s": report.quiet_s,

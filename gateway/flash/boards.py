@@ -3,16 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from typing import Final
 
 from gateway.flash import chips, pins
-from gateway.flash.parts import Part
+from gateway.flash.parts import Part, Reed, Relay, Sht3x
 
 __all__ = ["check"]
+
+_KETTLE: Final = {
+    "heater": ("relay",),
+    "base": ("reed",),
+    "water_mass": ("hx711",),
+    "water_temp": ("ds18b20", "thermistor"),
+}
+"""The parts without which a kettle does not heat (firmware/kettle.py), and the drivers that each may have."""
+
+_READ_FROM: Final = {"heating": "heater", "water_mass": "water_mass", "water_temp": "water_temp"}
+"""What a kettle's channels are read from, where it has them."""
 
 
 def check(
     board: str,
     *,
+    kind: str,
     chip: str,
     devkit: str | None,
     parts: Sequence[Part],
@@ -33,7 +46,45 @@ def check(
         return [f"{board}: board.devkit: {devkit} is not known; use one of {', '.join(chips.devkits())}"]
     if kit.chip.name != chip:
         return [f"{board}: board.chip: is {chip}, but the {devkit} has an {kit.chip.title}; use {kit.chip.name}"]
-    return _check_names(board, parts, channels) + _check_modules(board, parts, modules) + pins.check(board, kit, parts)
+    wrong = _check_kettle(board, parts, channels) if kind == "kettle" else []
+    wrong += _check_names(board, parts, channels) + _check_modules(board, parts, modules) + _check_bus(board, parts)
+    return wrong + pins.check(board, kit, parts)
+
+
+def _check_kettle(board: str, parts: Sequence[Part], channels: Mapping[str, str | None]) -> list[str]:
+    """What would keep its heater off for ever, or switch it on when nobody asked."""
+    known = {part.name: part for part in parts}
+    wrong = []
+    for name, drivers in _KETTLE.items():
+        part = known.get(name)
+        if part is None:
+            wrong.append(
+                f"{board}: parts: a kettle does not heat without one named {name}; use a {' or '.join(drivers)}"
+            )
+        elif part.driver not in drivers:
+            wrong.append(f"{board}: parts.{name}.driver: is {part.driver}; of a kettle use a {' or '.join(drivers)}")
+        elif isinstance(part, Relay) and not part.on:
+            wrong.append(
+                f"{board}: parts.{name}.on: is 0, so whatever holds its wire low heats, also while the chip starts or "
+                "is broken; use 1, and a certified relay or SSR that a high level switches on"
+            )
+        elif isinstance(part, Reed) and not part.closed:
+            wrong.append(f"{board}: parts.{name}.closed: is 0, so a cut wire would read as standing on the base; use 1")
+    for channel, name in _READ_FROM.items():
+        if channels.get(channel, name) != name:
+            wrong.append(f"{board}: channels.{channel}.driver: is {channels[channel]}; of a kettle use {name}")
+    return wrong
+
+
+def _check_bus(board: str, parts: Sequence[Part]) -> list[str]:
+    """The firmware opens one I2C: whoever opens it with other pins takes it from the first."""
+    on_bus = [part for part in parts if isinstance(part, Sht3x)]
+    return [
+        f"{board}: parts.{part.name}.pins: the board's one I2C is that of {on_bus[0].name}; use its pins too (scl "
+        f"{on_bus[0].pins.scl}, sda {on_bus[0].pins.sda}), and the other address"
+        for part in on_bus[1:]
+        if part.pins != on_bus[0].pins
+    ]
 
 
 def _check_names(board: str, parts: Sequence[Part], channels: Mapping[str, str | None]) -> list[str]:

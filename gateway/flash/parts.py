@@ -49,6 +49,20 @@ class Part(_Strict):
         pins: BaseModel = getattr(self, "pins")  # noqa: B009  # every kind has its own
         return pins.model_dump()
 
+    def terminal(self, role: str) -> str:
+        """How the part calls the pin of that role."""
+        return self.ROLES[role].terminal
+
+    @property
+    def supply(self) -> tuple[tuple[str, str], ...]:
+        """Its other terminals, as SUPPLY has them."""
+        return self.SUPPLY
+
+    @property
+    def hint(self) -> str:
+        """What else belongs to the wiring; or nothing."""
+        return self.HINT
+
     def driver_names(self) -> tuple[str, ...]:
         """Under which names channels find it."""
         return (self.name,)
@@ -152,7 +166,8 @@ class Sht3x(_Hygrometer):
 
 
 class Hx711(_Sensor):
-    """A load cell. zero: counts of the empty scale. per_kg: counts that a kilogram adds; below 0 if it takes them."""
+    """A load cell. zero: counts of the empty scale; 0: not measured yet, and then it reads nothing. per_kg: counts that
+    a kilogram adds; below 0 if it takes them."""
 
     MODULE = "hx711"
     ROLES = {"data": Role("DT", "in"), "clock": Role("SCK", "out")}
@@ -202,7 +217,9 @@ class Button(Part):
 
 
 class Relay(Part):
-    """A relay or SSR module. on: the level that switches it on."""
+    """A relay or SSR module. on: the level that switches it on.
+
+    Until the firmware runs, the pin floats, and a resistor decides: it must pull towards off."""
 
     MODULE = "relay"
     ROLES = {"control": Role("IN+", "out")}
@@ -212,6 +229,17 @@ class Relay(Part):
     driver: Literal["relay"]
     pins: _Control
     on: _Level
+
+    def terminal(self, role: str) -> str:
+        return super().terminal(role) if self.on else "IN-"
+
+    @property
+    def supply(self) -> tuple[tuple[str, str], ...]:
+        return self.SUPPLY if self.on else (("IN+", "3V3"),)
+
+    @property
+    def hint(self) -> str:
+        return self.HINT if self.on else "10 kΩ from IN- to 3V3: off while the chip resets"
 
 
 class Thermistor(_Sensor):

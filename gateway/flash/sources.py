@@ -9,7 +9,7 @@ from gateway.errors import HearthgateError
 from gateway.flash import boardfile
 from gateway.flash.boardfile import Board
 
-__all__ = ["BOARDS", "FIRMWARE", "LINKS", "find_board", "own_modules"]
+__all__ = ["BOARDS", "FIRMWARE", "HOUSEHOLD", "LINKS", "find_board", "own_modules"]
 
 _CHECKOUT: Final = Path(__file__).resolve().parents[2]
 _INSTALLED: Final = Path(__file__).resolve().parent / "_data"
@@ -17,6 +17,10 @@ _ROOT: Final = _INSTALLED if _INSTALLED.is_dir() else _CHECKOUT
 
 FIRMWARE: Final = _ROOT / "firmware"
 BOARDS: Final = _ROOT / "boards"
+
+HOUSEHOLD: Final = Path("boards")
+"""A household's own boards, where its hearthgate.toml is: what is installed goes with the next version, and two boards
+of a kind have two calibrations."""
 
 _KINDS: Final = ("fridge", "kettle")
 """Modules of which a board has the one that it is."""
@@ -28,12 +32,13 @@ LINKS: Final = {
 """What board.json calls a link -> the modules that only boards with that one have."""
 
 
-def find_board(name: str) -> Board:
-    """The board of that name. Raises HearthgateError, BoardFileError."""
-    known = sorted(path.parent.name for path in BOARDS.glob("*/board.toml"))
+def find_board(name: str, household: Path = HOUSEHOLD) -> Board:
+    """The board of that name: the household's own, else the one that came with the gateway. Raises HearthgateError,
+    BoardFileError."""
+    known = {path.parent.name: path.parent for folder in (BOARDS, household) for path in folder.glob("*/board.toml")}
     if name not in known:
-        raise HearthgateError(f"{name!r:.40} is not a board that is known here; use one of {', '.join(known)}.")
-    return boardfile.load(BOARDS / name)
+        raise HearthgateError(f"{name!r:.40} is not a board that is known here; use one of {', '.join(sorted(known))}.")
+    return boardfile.load(known[name], BOARDS)
 
 
 def own_modules(board: Board, link: str = "mqtt") -> list[Path]:

@@ -72,6 +72,10 @@ def test_the_kettle_boils_and_goes_off_on_every_fault(micropython: str, tmp_path
     _on_board("kettle-esp32", "a_kettle_boils_and_goes_off", micropython, tmp_path)
 
 
+def test_a_kettle_whose_scale_is_not_calibrated_heats_for_nobody(micropython: str, tmp_path: Path) -> None:
+    _on_board("kettle-esp32", "a_kettle_as_it_is_shipped_does_not_heat", micropython, tmp_path)
+
+
 def _on_board(board: str, function: str, micropython: str, folder: Path) -> str:
     """Runs it on what would be on the board's flash: precompiled modules and board.json."""
     values = {"device": None, "key_hex": "00" * 32, "name": None, "mqtt": {"host": "x"}, "wifi": None, "sim": None}

@@ -125,6 +125,7 @@ def test_tls_and_wifi_pass_through() -> None:
         ({"mqtt": {"host": "x", "port": "1883"}}, "mqtt.port"),
         ({"mqtt": {"host": "x", "tls": {"ca": "ca.der"}}}, "mqtt.tls.server_hostname"),
         ({"wifi": {"ssid": ""}}, "wifi.ssid"),
+        ({"wifi": {"ssid": "ü" * 17, "password": ""}}, "wifi.ssid"),
         ({"sim": {"speed": 0}}, "sim.speed"),
         ({"sim": {"sped": 2}}, "sim.sped"),
     ],
@@ -174,6 +175,14 @@ def test_a_broken_or_missing_file_is_named(copy: Path, tmp_path: Path) -> None:
         load(copy)
     with pytest.raises(BoardFileError, match="nowhere"):
         load(tmp_path / "nowhere" / "board.toml")
+
+
+def test_a_network_may_have_a_name_of_32_bytes() -> None:
+    for ssid in ("x" * 32, "ü" * 16):
+        out = board_json(load(BOARDS / "fridge-sim"), wifi={"ssid": ssid, "password": "secret"})
+        assert out["wifi"]["ssid"] == ssid
+    with pytest.raises(BoardFileError, match="has 33 bytes in UTF-8, and the name of a network at most 32"):
+        board_json(load(BOARDS / "fridge-sim"), wifi={"ssid": "ü" * 16 + "x", "password": "secret"})
 
 
 def test_a_real_board_has_no_household(copy: Path) -> None:

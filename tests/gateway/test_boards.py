@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from pathlib import Path
 
@@ -96,6 +97,66 @@ def test_a_mistake_names_board_and_key_and_what_to_use(kettle: Path, old: str, n
         load(kettle)
     assert sentence in str(caught.value)
     assert "kettle-esp32" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "sentence"),
+    [
+        (
+            "control = 26 }\non = 1",
+            "control = 26 }\non = 0",
+            "parts.heater.on: is 0, so whatever holds its wire low heats",
+        ),
+        (
+            "closed = 1",
+            "closed = 0",
+            "parts.base.closed: is 0, so a cut wire would read as standing on the base; use 1",
+        ),
+        ('driver = "reed"\nname = "base"', 'driver = "reed"\nname = "foot"', "without one named base; use a reed"),
+        (
+            'driver = "reed"\nname = "base"\ntitle = "Reed switch of the base"\npins = { contact = 23 }\nclosed = 1',
+            'driver = "button"\nname = "base"\ntitle = "x"\npins = { contact = 23 }',
+            "parts.base.driver: is button; of a kettle use a reed",
+        ),
+        ('driver = "heater"', 'driver = "base"', "channels.heating.driver: is base; of a kettle use heater"),
+        (
+            'driver = "water_temp"',
+            'driver = "water_mass"',
+            "channels.water_temp.driver: is water_mass; of a kettle use",
+        ),
+        ('kind = "kettle"', 'kind = "toaster"', "board.kind: Input should be 'fridge' or 'kettle'"),
+        ('unit = "Cel"', 'unit = "grad"', "channels.0.unit: Value error, 'grad' is no unit of SenML"),
+        ('unit = "Cel"', 'unit = "cel"', "degrees Celsius are Cel"),
+    ],
+)
+def test_what_could_not_work_or_would_heat_by_itself_is_refused(
+    kettle: Path, old: str, new: str, sentence: str
+) -> None:
+    text = kettle.read_text()
+    assert old in text
+    kettle.write_text(text.replace(old, new, 1))
+    with pytest.raises(BoardFileError, match=re.escape(sentence)):
+        load(kettle)
+
+
+def test_a_second_hygrometer_shares_the_bus_of_the_first(tmp_path: Path) -> None:
+    shutil.copytree(ROOT / "boards" / "fridge-esp32s3", tmp_path / "boards" / "fridge-esp32s3")
+    shutil.copytree(ROOT / "firmware" / "drivers", tmp_path / "firmware" / "drivers")
+    board = tmp_path / "boards" / "fridge-esp32s3" / "board.toml"
+    text = board.read_text()
+    part = '[[parts]]\ndriver = "sht3x"\nname = "air"\ntitle = "Air"\npins = { scl = %d, sda = %d }\naddress = %d\n\n'
+    for scl, sda, address, wrong in (
+        (4, 5, 0x45, None),
+        (10, 11, 0x44, "parts.air.pins: the board's one I2C is that of fridge_temp; use its pins too (scl 4, sda 5)"),
+        (10, 5, 0x45, "parts.air.pins: the board's one I2C is that of fridge_temp"),
+        (4, 5, 0x44, "which has the same address"),
+    ):
+        board.write_text(text.replace("[[channels]]", part % (scl, sda, address) + "[[channels]]", 1))
+        if wrong is None:
+            assert len(load(board).parts) == 8
+            continue
+        with pytest.raises(BoardFileError, match=re.escape(wrong)):
+            load(board)
 
 
 def test_a_board_with_a_driver_module_of_its_own_needs_no_parts(kettle: Path) -> None:

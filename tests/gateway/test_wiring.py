@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -68,6 +69,26 @@ def test_the_table_has_a_line_for_each_part_with_its_pins() -> None:
         "| SSR module of the heater | `heater` | IN+ to **GPIO26**, IN- to GND | 10 kΩ from IN+ to GND: "
         "off while the chip resets |"
     )
+
+
+@pytest.mark.parametrize(
+    ("on", "wires", "hint"),
+    [
+        (1, "IN+ to **GPIO2**, IN- to GND", "10 kΩ from IN+ to GND: off while the chip resets"),
+        (0, "IN- to **GPIO2**, IN+ to 3V3", "10 kΩ from IN- to 3V3: off while the chip resets"),
+    ],
+)
+def test_the_resistor_of_a_relay_pulls_towards_off(tmp_path: Path, on: int, wires: str, hint: str) -> None:
+    folder = tmp_path / "boards" / "fridge-esp32s3"
+    shutil.copytree(ROOT / "boards" / "fridge-esp32s3", folder)
+    shutil.copytree(ROOT / "firmware" / "drivers", tmp_path / "firmware" / "drivers")
+    file = folder / "board.toml"
+    part = f'[[parts]]\ndriver = "relay"\nname = "fan"\ntitle = "Fan"\npins = {{ control = 2 }}\non = {on}\n\n'
+    text = file.read_text().replace("[[channels]]", part + "[[channels]]", 1)
+    file.write_text(text.replace("files = [", 'files = [\n    "../../firmware/drivers/relay.py",', 1))
+    board = load(file)
+    assert f"| Fan | `fan` | {wires} | {hint} |" in table(board)
+    assert hint in svg(board)
 
 
 def test_a_readme_without_a_place_for_the_table_is_an_error() -> None:

@@ -11,6 +11,10 @@ import onewire
 
 with open("board.json") as file:
     BOARD = json.load(file)
+SHIPPED = [dict(row[2]) for row in BOARD["parts"]]
+for row in BOARD["parts"]:
+    if "zero" in row[2]:
+        row[2]["zero"] = 81234  # somebody calibrated it
 assert asyncio
 
 
@@ -209,3 +213,24 @@ def a_kettle_boils_and_goes_off():
         kettle.look(1000)
         assert heater.now == 0, fault
         base.now = 0
+
+
+def a_kettle_as_it_is_shipped_does_not_heat():
+    from kettle import Kettle
+    from scripted import Clock, Config, Sealer
+
+    for place, settings in enumerate(SHIPPED):
+        BOARD["parts"][place][2] = settings
+    pins = wire_up()
+    drivers = __import__("parts").open_drivers(BOARD, None)
+    kettle = Kettle(Config(BOARD["channels"]), Clock(), drivers, Sealer())
+    kettle.running = True
+    drivers["base"]._pin.handler(None)
+    machine.wired[pins["base"]["contact"]].now = 0
+    time.sleep_ms(25)
+    now = 0
+    assert kettle.control.press(now, *kettle._readings()) == "fault"
+    assert kettle.control.hold(now, *kettle._readings()) == "fault"
+    assert kettle.command("boil", []) == "unarmed"
+    assert drivers["heater"].value == 0
+    assert drivers["water_mass"].raw == pins["water_mass"]["per_kg"]

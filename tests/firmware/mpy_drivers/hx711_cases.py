@@ -66,7 +66,7 @@ def started(counts=0, **settings):
     part = Part(counts)
     machine.wired[DATA], machine.wired[CLOCK] = part, Clock(part)
     machine.trace.clear()
-    made = hx711.open(dict({"data": DATA, "clock": CLOCK, "zero": 0, "per_kg": 429497}, **settings))
+    made = hx711.open(dict({"data": DATA, "clock": CLOCK, "zero": 1, "per_kg": 429497}, **settings))
     return made, part, ticks
 
 
@@ -118,6 +118,14 @@ def test_every_bit_is_read_where_it_belongs():
         made, part, ticks = started(0xFFFFFF ^ 1 << bit)
         sampled(made, part, ticks)
         assert made.raw == hx711.signed(0xFFFFFF ^ 1 << bit), bit
+
+
+def test_a_scale_that_is_not_calibrated_reads_nothing_and_still_counts():
+    # With nothing but the kettle's own kilogram on it, it would find a litre of water.
+    for counts, zero, mass_g in ((429497, 0, None), (429497, 429496, 0)):
+        made, part, ticks = started(counts, zero=zero)
+        assert sampled(made, part, ticks) == mass_g
+        assert made.raw == 429497
 
 
 def test_pulses_choose_the_gain_of_the_next_conversion():
