@@ -4,8 +4,7 @@ import asyncio
 import logging
 import sqlite3
 import ssl
-from collections.abc import Iterator, Mapping
-from datetime import UTC, datetime
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from gateway.app import rekeying
@@ -22,8 +21,6 @@ if TYPE_CHECKING:
     from gateway.broker.folder import Told
 
 log = logging.getLogger(__name__)
-
-_RENEW_DAYS = 60
 
 
 def passwords(db: Database) -> dict[str, str]:
@@ -103,32 +100,3 @@ def look(settings: Broker) -> tuple[str, str] | None:
     from gateway.broker.folder import BrokerFolder  # noqa: PLC0415 - loads what makes certificates
 
     return LOOK, BrokerFolder(settings.folder).password(LOOK)
-
-
-def ailments(settings: Broker, now: datetime | None = None) -> Iterator[tuple[bool, str, str]]:
-    """What the doctor says of the broker's files: (whether it is well, what, how to mend it)."""
-    if settings.folder is None or settings.builtin:
-        return
-    from gateway.broker.folder import BrokerFolder  # noqa: PLC0415 - loads what makes certificates
-
-    now = now or datetime.now(UTC)
-    try:
-        folder = BrokerFolder(settings.folder)
-        until, trouble = folder.expiries(), folder.trouble()
-    except HearthgateError as why:
-        yield False, "the broker's files cannot be used", str(why)
-        return
-    if trouble is not None:
-        yield False, f"the broker's files do not fit together: {trouble}", "run `hearthgate broker renew`, then `setup`"
-    for what, when, mend in (
-        ("the broker's certificate", until.server, "run `hearthgate broker renew`; boards need nothing"),
-        ("the household's certificate authority", until.ca, "run `hearthgate broker rotate-ca`, and follow its steps"),
-    ):
-        left = (when - now).days
-        yield left >= _RENEW_DAYS, f"{what} is good until {when:%Y-%m-%d}, {left} days", mend
-    if until.next_ca is not None:
-        yield (
-            False,
-            "the certificate authority is being changed",
-            "when every board was flashed since: `hearthgate broker rotate-ca --finish`",
-        )

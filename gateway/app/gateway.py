@@ -16,6 +16,7 @@ from gateway.app.lending import Lending, SoleGateway
 from gateway.app.now import real_now_ms
 from gateway.app.participation import Participation
 from gateway.app.rekeying import Rekeying
+from gateway.app.renewal import Renewal
 from gateway.app.serial_source import SerialSource
 from gateway.app.settings import Settings
 from gateway.app.sinks import make_sink
@@ -83,6 +84,7 @@ class Gateway:
         self._register = register.Register(self.db)
         self._participation = Participation(self.db, self.store, self._register, self.command, now_ms)
         self._rekeying = Rekeying(self.db, self.store, self.command)
+        self.renewal = Renewal(broker)
         self.watching = Watching(self.db, self.store, self.command)
         self.updating = Updating(self.db, self.store, self._sources, self.ingest.looked, broker.ca)
         self._listeners: list[Callable[[frames.Committed], None]] = [
@@ -111,6 +113,7 @@ class Gateway:
         self._spawn("rekeying", self._rekeying.run())
         self._spawn("updating", self.updating.run())
         self._spawn("watching", self.watching.run())
+        self._spawn("renewal", self.renewal.run())
         for sink, queue in zip(sinks, queues, strict=True):
             # In a thread: what a sink needs takes long to load, and the boards wait for their first ack.
             self.forwarders.append(Forwarder(queue, await asyncio.to_thread(make_sink, sink), self.store))
@@ -176,9 +179,9 @@ class Gateway:
     async def command(self, device: str, verb: str, args: Sequence[Any] = ()) -> bool:
         """Send a signed command to a board; False if there is no broker at the moment. Raises StoreError."""
         known = await self.store(self._device, device)
-        counter = await self.store(devices.next_command, self.db, known.id)
-        expiry_s = self.now_ms() // 1000 + COMMAND_LIFE_S
-        message = seal(known.key, "cmd", encode_command(counter, expiry_s, verb, args))
+        now_s = self.now_ms() // 1000
+        counter = await self.store(devices.next_command, self.db, known.id, now_s)
+        message = seal(known.key, "cmd", encode_command(counter, now_s + COMMAND_LIFE_S, verb, args))
         return await self._sources.publish(topics.topic(device, "cmd"), message, retain=False)
 
     async def grant(self, *grants: Grant) -> None:

@@ -17,7 +17,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import Enum
 from pathlib import Path
 
@@ -115,6 +115,21 @@ class BrokerFolder:
         """A new certificate for the broker, for the same hosts unless others are given."""
         with self._alone():
             self._make_server(hosts or certificates.hosts_of(self._read(mosquitto.SERVER)), now)
+
+    def cannot_renew(self, now: datetime) -> str | None:
+        """Why `renew` would fail here, or gain nothing, and what to do; None if it would make one that lasts longer."""
+        if not os.access(self.path, os.W_OK | os.X_OK):
+            return f"this user may not write in {self.path}: run `hearthgate broker renew` as its owner"
+        if not os.access(self.path / CA_KEY, os.R_OK):
+            return f"{self.path / CA_KEY} is not there, or not readable: put it there, run `hearthgate broker renew`"
+        until = self.expiries()
+        if min(until.ca, now + timedelta(days=certificates.SERVER_DAYS)) <= until.server:
+            return "the authority ends then too: run `hearthgate broker rotate-ca`, and follow its steps"
+        return None
+
+    def shows(self, certificate: str) -> bool:
+        """Whether this certificate (PEM), which the broker showed, is the one that is here."""
+        return certificate.strip().encode() in self._read(mosquitto.SERVER)
 
     def rotate_ca(self, now: datetime) -> None:
         """Make the next authority. Boards and gateways that get ca.crt from now on trust both; the broker still shows

@@ -5,6 +5,7 @@ import os
 import pwd
 import shutil
 import socket
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
@@ -18,6 +19,8 @@ from gateway.broker import mosquitto
 from gateway.broker.access import GATEWAY
 from gateway.broker.folder import CA, BrokerFolder, BrokerFolderError
 from gateway.cli.opened import opened
+from gateway.store import trust
+from gateway.store.devices import Device
 
 app = typer.Typer(help="Set up Mosquitto for the household, and care for its certificates.", no_args_is_help=True)
 
@@ -26,7 +29,7 @@ _HERE = ("localhost", "127.0.0.1", "::1")
 FolderOption = Annotated[
     Path | None,
     typer.Option(
-        "--folder", help="Where the broker's files are. Default: [broker] folder, or broker/ by the database."
+        "--folder", help="Where the broker's files are. Default: \\[broker] folder, or broker/ by the database."
     ),
 ]
 
@@ -111,27 +114,47 @@ def rotate_ca(
     finish: Annotated[
         bool, typer.Option("--finish", help="Every board trusts the new authority: go over to it, and forget the old.")
     ] = False,
+    force: Annotated[
+        bool, typer.Option("--force", help="With --finish: also if that shuts boards out, or nobody knows it of them.")
+    ] = False,
 ) -> None:
     """Change the household's certificate authority, in two steps between which every board goes on working."""
-    files = _files(settings_module.load(context.obj), folder)
     now = datetime.now(UTC)
     if finish:
+        with opened(context) as (settings, db):
+            files = _files(settings, folder)
+            if not force and files.expiries().next_ca is not None:
+                _check_trust(trust.left_behind(db, files.ca()))
         files.finish_ca(now)
         typer.echo(
             f"The broker shows what the new authority signed. {files.reload().value}.\n"
-            f"Start the gateway again, so that it reads {files.path / CA}. A board that does not come back trusts "
-            "only the old authority: run `hearthgate flash` on it."
+            f"Start the gateway again, so that it reads {files.path / CA}; the next `hearthgate update` lets boards "
+            "forget the old one. A board that does not come back trusts only the old authority: run "
+            "`hearthgate flash` on it."
         )
         return
+    files = _files(settings_module.load(context.obj), folder)
     files.rotate_ca(now)
     typer.echo(
         f"""A new authority was made. {files.path / CA} holds both; the broker still shows what the old one
 signed, and every board goes on working. Now:
 1. start the gateway again, so that it trusts both; carry {CA} to further gateways;
-2. give it to each board: `hearthgate flash` on its cable, or `hearthgate update`, copies the file of both;
+2. give it to each board over the air: hearthgate update
+   A board that this does not reach takes it by cable: hearthgate flash
 3. when all have it: hearthgate broker rotate-ca --finish
 If the old authority's key is in strange hands, hurry: until 3, boards believe whoever has it."""
     )
+
+
+def _check_trust(boards: Sequence[Device]) -> None:
+    if boards:
+        names = ", ".join(f"{board.name} ({board.device})" for board in boards)
+        raise BrokerFolderError(
+            f"{len(boards)} board(s) would be shut out, or nobody here knows that they trust the new authority: "
+            f"{names}. `hearthgate update` gives it to them over the air, `hearthgate flash` by cable; one that is "
+            "gone: `hearthgate devices revoke`. --force goes over to it all the same, and who is shut out then "
+            "comes back only by cable. Nothing was changed."
+        )
 
 
 def _files(settings: Settings, folder: Path | None) -> BrokerFolder:

@@ -20,10 +20,10 @@ import aiomqtt
 import typer
 from rich.console import Console
 
-from gateway.app import admission
+from gateway.app import admission, renewal
 from gateway.app import settings as settings_module
-from gateway.app.gateway import make_sink
-from gateway.app.settings import Settings, SettingsError
+from gateway.app.settings import Broker, Settings, SettingsError
+from gateway.app.sinks import make_sink
 from gateway.cli.opened import opened_at
 from gateway.errors import HearthgateError
 from gateway.store import crashes, devices, updates
@@ -84,11 +84,19 @@ def examine(context: typer.Context) -> Iterator[Finding]:
     except SettingsError as why:
         yield Finding(Verdict.BAD, "settings cannot be used", str(why))
         return
-    yield Finding(Verdict.FINE, f"settings: {context.obj or 'hearthgate.toml, or the defaults'}")
+    file = Path(context.obj or settings_module.DEFAULT_PATH)
+    if file.exists():
+        yield Finding(Verdict.FINE, f"settings: {file}")
+    else:
+        yield Finding(
+            Verdict.HINT,
+            f"no {file} in {Path.cwd()}: the defaults hold",
+            "go to the household's folder, or name its settings: hearthgate --settings FILE doctor",
+        )
     yield from _database(settings)
     yield asyncio.run(_broker(settings))
-    for well, what, mend in admission.ailments(settings.broker):
-        yield Finding(Verdict.FINE if well else Verdict.HINT, what, "" if well else mend)
+    for found in renewal.ailments(settings.broker):
+        yield Finding(Verdict[found.weight.name], found.what, found.mend)
     for sink in settings.sinks:
         try:
             make_sink(sink)
@@ -145,7 +153,10 @@ def _database(settings: Settings) -> Iterator[Finding]:
         for reason, n, topic, detail in db.connection.execute(
             "SELECT reason, sum(times), topic, detail FROM dead_letter GROUP BY reason ORDER BY 2 DESC LIMIT 10"
         ):
-            yield Finding(Verdict.HINT, f"{n} message(s) could not be used: {reason}", f"the last on {topic}: {detail}")
+            mend = f"the last on {topic}: {detail}"
+            if reason == "bad_mac":
+                mend += ". One or two are what a board said before it was flashed again; if they go on, flash it again"
+            yield Finding(Verdict.HINT, f"{n} message(s) could not be used: {reason}", mend)
         (enrolled,) = db.connection.execute("SELECT count(*) FROM device WHERE revoked_ms IS NULL").fetchone()
         if enrolled == 0:
             yield Finding(
@@ -236,11 +247,19 @@ async def _broker(settings: Settings) -> Finding:
                 return Finding(Verdict.FINE, f"broker {where} answers")
     except (aiomqtt.MqttError, OSError, TimeoutError, HearthgateError) as why:
         return Finding(
-            Verdict.BAD,
-            f"broker {where} cannot be used: {why or 'no answer'}",
-            f"start it (sudo systemctl start {'hearthgate-broker' if broker.folder else 'mosquitto'}), or correct "
-            "[broker] host, port, user and password_file",
+            Verdict.BAD, f"broker {where} cannot be used: {why or 'no answer'}", _mend_broker(broker, str(why))
         )
+
+
+def _mend_broker(broker: Broker, why: str) -> str:
+    if "authori" in why:
+        return "it answers, and refuses the gateway: correct [broker] user and password_file"
+    if broker.folder is not None:
+        return "start it (sudo systemctl start hearthgate-broker), or correct [broker] host and port"
+    return (
+        "`hearthgate broker setup` sets one up and says what to put into the settings; if there is one, start it, or "
+        "correct [broker] host, port, user and password_file"
+    )
 
 
 def _reach(name: str, url: str) -> Finding:

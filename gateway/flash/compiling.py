@@ -15,7 +15,15 @@ from typing import Final, NamedTuple
 
 from gateway.errors import HearthgateError
 
-__all__ = ["INTERPRETED", "CompileError", "MpyFormat", "compile_module", "find_command", "find_compiler"]
+__all__ = [
+    "INTERPRETED",
+    "CompileError",
+    "MpyFormat",
+    "compile_module",
+    "compile_text",
+    "find_command",
+    "find_compiler",
+]
 
 _ARCHITECTURES: Final = (
     "", "x86", "x64", "armv6", "armv6m", "armv7m", "armv7em", "armv7emsp", "armv7emdp", "xtensa", "xtensawin",
@@ -103,6 +111,11 @@ def compile_module(compiler: str, source: Path, architecture: str, *, lines: boo
     return _compile(compiler, source, source.stat().st_mtime_ns, architecture if native else "", lines)
 
 
+def compile_text(compiler: str, name: str, text: str) -> bytes:
+    """The .mpy of a module `name` that was made here, and holds no native code. Raises CompileError."""
+    return _run([compiler, "-O3", "-s", name, "-o", "-", "-"], name, text.encode())
+
+
 @functools.cache
 def _compile(compiler: str, source: Path, _changed_ns: int, architecture: str, lines: bool) -> bytes:
     """Made once for all boards of this process."""
@@ -112,7 +125,11 @@ def _compile(compiler: str, source: Path, _changed_ns: int, architecture: str, l
         command[1:1] = ["-O3"]  # of which MicroPython knows nothing but that, and that asserts go
     if architecture:
         command[1:1] = [f"-march={architecture}"]
-    done = subprocess.run(command, capture_output=True, check=False, timeout=60)  # noqa: S603
+    return _run(command, source.name)
+
+
+def _run(command: list[str], what: str, text: bytes = b"") -> bytes:
+    done = subprocess.run(command, input=text, capture_output=True, check=False, timeout=60)  # noqa: S603
     if done.returncode:
-        raise CompileError(f"{source.name}: mpy-cross: {done.stderr.decode(errors='replace').strip()}")
+        raise CompileError(f"{what}: mpy-cross: {done.stderr.decode(errors='replace').strip()}")
     return done.stdout

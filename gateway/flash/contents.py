@@ -2,10 +2,11 @@
 
   /main.py      the loader: finds the firmware in its slot (firmware/loader); an update never writes it
   /board.json   what the board is, its key, its broker, its Wi-Fi; the same whatever slot runs
-  /ca.pem       whom it trusts, where the link has TLS
-  /a/           a slot: every module of the firmware precompiled, and manifest.json, which is written last
+  /ca.pem       whom it trusts, where the link has TLS and its slot does not say
+  /a/           a slot: every module of the firmware precompiled, where the link has TLS a module `ca` with whom it
+                trusts, and manifest.json, which is written last
   /slot         which slot runs, once an update over the air has taken /b (firmware/slots.py)
-  /key          the key that followed that of board.json, and the one before (firmware/rekey.py)
+  /key          the key that followed that of board.json, and those before (firmware/rekey.py)
 
 A cable always fills /a, and /a runs then. An update takes the slot that does not run. What the firmware itself keeps
 (boot, command, frames/ …) lies at / and is never touched here.
@@ -21,9 +22,10 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from gateway.flash.boardfile import Board
-from gateway.flash.compiling import INTERPRETED, MpyFormat, compile_module, find_compiler
+from gateway.flash.compiling import INTERPRETED, MpyFormat, compile_module, compile_text, find_compiler
 from gateway.flash.remote import HALF_WRITTEN
 from gateway.flash.sources import FIRMWARE, own_modules
+from gateway.update.manifest import AUTHORITY
 
 __all__ = [
     "BOARD_JSON",
@@ -77,9 +79,11 @@ def variant(board: str, link: str) -> str:
     return board if link == "mqtt" else f"{board}+{link}"
 
 
-def slot_files(board: Board, takes: MpyFormat, link: str = "mqtt", *, lines: bool = False) -> dict[str, bytes]:
-    """Name -> bytes of each module in a slot of that board. The same for the same sources. lines: tracebacks then name
-    lines, which takes a fifteenth more. Raises CompileError."""
+def slot_files(
+    board: Board, takes: MpyFormat, link: str = "mqtt", *, ca: bytes | None = None, lines: bool = False
+) -> dict[str, bytes]:
+    """Name -> bytes of each module in a slot of that board. The same for the same sources. ca: PEM, of whom it trusts
+    where the link has TLS. lines: tracebacks then name lines, which takes a fifteenth more. Raises CompileError."""
     compiler = find_compiler(takes)
     files = {}
     for source in own_modules(board, link):
@@ -88,6 +92,8 @@ def slot_files(board: Board, takes: MpyFormat, link: str = "mqtt", *, lines: boo
         code = compile_module(compiler, source, takes.architecture, lines=lines)
         name = source.name if code is None else f"{source.stem}.mpy"
         files[name] = source.read_bytes() if code is None else code
+    if ca is not None and link == "mqtt":
+        files[AUTHORITY] = compile_text(compiler, AUTHORITY.partition(".")[0], f"data = {ca!r}\n")
     return files
 
 

@@ -11,15 +11,16 @@ from gateway.update.manifest import LAST
 __all__ = ["build"]
 
 
-def build(klass: str) -> dict[str, bytes]:
+def build(klass: str, ca: bytes | None = None) -> dict[str, bytes]:
     """Name -> bytes of each file of a slot, LAST among them. The same for the same sources.
 
-    klass: as a board says it (`Manifest`). Raises HearthgateError: no such board here, or nothing that compiles for it.
+    klass: as a board says it (`Manifest`); ca: as of slot_files. Raises HearthgateError: no such board here, or nothing
+    that compiles for it.
     """
     slot, _, mpy = klass.partition(" ")
     name, _, link = slot.partition("+")
     board, link = find_board(name), link or "mqtt"
     if link not in LINKS:
         raise HearthgateError(f"{slot!r:.80} is linked in a way that is not known here.")
-    modules = contents.slot_files(board, MpyFormat.of(int(mpy)), link)
+    modules = contents.slot_files(board, MpyFormat.of(int(mpy)), link, ca=ca)
     return {**modules, LAST: contents.whole(board, modules, {}, None, link=link)[contents.MANIFEST]}

@@ -74,8 +74,10 @@ def key(home: Path) -> bytes:
 
 def test_the_doctor_tells_what_runs_out_and_what_does_not_fit(home: Path, running: BrokerFolder):
     running.renew(datetime.now(UTC) - timedelta(days=720))
-    doctor = hearthgate(home, "doctor").stdout
-    assert "hearthgate broker renew" in doctor
+    doctor = hearthgate(home, "doctor")
+    assert "hearthgate broker renew" in doctor.stdout
+    assert "Nothing is wrong" not in doctor.stdout
+    assert doctor.returncode == 1
     (home / "broker" / "gateway.password").write_text("x\n")
     assert "do not fit together" in hearthgate(home, "doctor").stdout
 
@@ -106,7 +108,13 @@ def test_the_authority_is_changed_by_two_commands(home: Path, running: BrokerFol
     assert "give it to each board" in hearthgate(home, "broker", "rotate-ca").stdout
     assert running.ca() != first
     assert "is being changed" in hearthgate(home, "doctor").stdout
-    assert "Mosquitto was told" in hearthgate(home, "broker", "rotate-ca", "--finish").stdout
+    # Nobody has told this board of it.
+    refused = hearthgate(home, "broker", "rotate-ca", "--finish")
+    assert refused.returncode == 2
+    assert DEVICE in refused.stderr
+    assert "--force" in refused.stderr
+    assert running.ca().startswith(first)
+    assert "Mosquitto was told" in hearthgate(home, "broker", "rotate-ca", "--finish", "--force").stdout
     assert not running.ca().startswith(first)
     assert "Mosquitto was told" in hearthgate(home, "broker", "renew").stdout
     assert "answers" in hearthgate(home, "doctor").stdout

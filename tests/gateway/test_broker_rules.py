@@ -15,11 +15,13 @@ import aiomqtt
 import pytest
 
 from gateway.app.broker import BuiltinBroker
-from gateway.broker.access import GATEWAY, LOOK, mqtt_password
+from gateway.broker.access import DOWN, GATEWAY, LOOK, UP, mqtt_password
 from gateway.broker.folder import Told
 from tests.broker_house import DEVICE, KEY, OTHER, OTHER_KEY, Household
 
-WHAT = ("birth", "up", "state", "ack", "cmd")
+BOARDS_SAY = ("birth", "crash", "state", "want", "up")  # what is waited for is the last
+GATEWAYS_SAY = ("ack", "update", "cmd")
+WHAT = (*BOARDS_SAY, *GATEWAYS_SAY)
 PATIENCE_S = 20.0
 QUIET_S = 0.3
 
@@ -134,16 +136,21 @@ def watching(stand: Stand) -> AbstractAsyncContextManager[aiomqtt.Client]:
 
 FOREIGN_WRITES = [
     *topics(OTHER),
-    *topics(DEVICE, ("ack", "cmd", "other")),
+    *topics(DEVICE, (*GATEWAYS_SAY, "other")),
     "hg/1/other",
     "hg/2/x",
     "else",
     "hg/1/gateway/up",
 ]
 FOREIGN_READS = [
-    *topics(OTHER), *topics(DEVICE, ("birth", "up", "state")), f"hg/1/{OTHER}/#", f"hg/1/{OTHER}/+", "#", "hg/#",
-    "+/+/+/+", "hg/1/+/ack", "hg/1/+/cmd", "hg/1/+/up", "$SYS/#",
+    *topics(OTHER), *topics(DEVICE, BOARDS_SAY), *topics("+"), f"hg/1/{OTHER}/#", f"hg/1/{OTHER}/+", "#", "hg/#",
+    "+/+/+/+", "$SYS/#",
 ]  # fmt: skip
+
+
+def test_every_topic_that_there_is_is_asked_below() -> None:
+    assert set(BOARDS_SAY) == set(UP)
+    assert set(GATEWAYS_SAY) == set(DOWN)
 
 
 def test_a_board_writes_on_no_topic_that_is_not_its_own(play: Any):
@@ -154,11 +161,9 @@ def test_a_board_writes_on_no_topic_that_is_not_its_own(play: Any):
                 for topic in FOREIGN_WRITES:
                     for retain in (False, True):
                         await board.publish(topic, b"forged", qos=1, retain=retain)
-                for own in topics(DEVICE, ("birth", "state", "up")):
+                for own in topics(DEVICE, BOARDS_SAY):
                     await board.publish(own, b"own", qos=1)
-                assert await heard(look, f"hg/1/{DEVICE}/up") == [
-                    (topic, b"own") for topic in topics(DEVICE, ("birth", "state", "up"))
-                ]
+                assert await heard(look, f"hg/1/{DEVICE}/up") == [(own, b"own") for own in topics(DEVICE, BOARDS_SAY)]
             async with stand.client(GATEWAY) as gateway:
                 await gateway.publish(f"hg/1/{OTHER}/cmd", b"ours", qos=1)
                 assert await heard(other, f"hg/1/{OTHER}/cmd") == [(f"hg/1/{OTHER}/cmd", b"ours")]
@@ -176,22 +181,24 @@ def test_a_board_hears_nothing_that_is_not_for_it(play: Any):
         async def speak(after: str) -> None:
             async with stand.client(OTHER) as other, stand.client(GATEWAY) as gateway:
                 await gateway.subscribe("hg/1/+/birth", qos=1)
-                for topic in topics(OTHER, ("birth", "up", "state")):
+                for topic in topics(OTHER, BOARDS_SAY):
                     await other.publish(topic, b"secret", qos=1, retain=True)
-                for topic in topics(OTHER, ("ack", "cmd")):
+                for topic in topics(OTHER, GATEWAYS_SAY):
                     await gateway.publish(topic, b"secret", qos=1, retain=True)
                 await gateway.publish(f"hg/1/{DEVICE}/cmd", after.encode(), qos=1)
 
         for clean in (True, False):
             async with stand.client(DEVICE, clean_session=clean) as board:
-                await ask(board, *FOREIGN_READS, *topics(DEVICE, ("ack", "cmd")))
+                await ask(board, *FOREIGN_READS, *topics(DEVICE, GATEWAYS_SAY))
+                for topic in topics(DEVICE, BOARDS_SAY):
+                    await board.publish(topic, b"its own", qos=1)
                 await speak("live")
                 mine = f"hg/1/{DEVICE}/cmd"
                 assert set(await heard(board, mine)) == {(mine, b"live")}
             # What is retained by now, at a new subscription and, in a session that is taken up again, without one.
             async with stand.client(DEVICE, clean_session=clean) as board:
                 assert await quiet(board)
-                await ask(board, *FOREIGN_READS, *topics(DEVICE, ("ack", "cmd")))
+                await ask(board, *FOREIGN_READS, *topics(DEVICE, GATEWAYS_SAY))
                 assert await quiet(board)
 
     play(scene)
@@ -293,22 +300,21 @@ def test_a_revoked_board_is_cut_off_at_once_and_nobody_else_is(play: Any, record
 def test_a_gateway_says_and_hears_what_it_is_there_for(play: Any):
     async def scene(stand: Stand) -> None:
         async with stand.client(GATEWAY) as gateway, stand.client(DEVICE) as board, watching(stand) as look:
-            await gateway.subscribe([(f"hg/1/+/{what}", 1) for what in ("birth", "up", "state")])
-            await board.subscribe([(topic, 1) for topic in topics(DEVICE, ("ack", "cmd"))])
-            for topic in topics(DEVICE, ("birth", "state", "up")):
+            await ask(gateway, *topics("+"))
+            await board.subscribe([(topic, 1) for topic in topics(DEVICE, GATEWAYS_SAY)])
+            for topic in topics(DEVICE, BOARDS_SAY):
                 await board.publish(topic, b"up", qos=1, retain=True)
-            assert [topic for topic, _ in await heard(gateway, f"hg/1/{DEVICE}/up")] == topics(
-                DEVICE, ("birth", "state", "up")
-            )
-            for topic in [*topics(DEVICE, ("up", "birth", "state")), "hg/1/x", *topics(DEVICE, ("ack", "cmd"))]:
+            heard_up = await heard(gateway, f"hg/1/{DEVICE}/up")
+            assert [topic for topic, _ in heard_up] == topics(DEVICE, BOARDS_SAY)
+            for topic in [*topics(DEVICE, BOARDS_SAY), "hg/1/x", *topics(DEVICE, GATEWAYS_SAY)]:
                 await gateway.publish(topic, b"down", qos=1)
-            assert await heard(board, f"hg/1/{DEVICE}/cmd") == [
-                (topic, b"down") for topic in topics(DEVICE, ("ack", "cmd"))
-            ]
+            down = topics(DEVICE, GATEWAYS_SAY)
+            assert await heard(board, f"hg/1/{DEVICE}/cmd") == [(topic, b"down") for topic in down]
             seen = await heard(look, f"hg/1/{DEVICE}/cmd")
-            assert [topic for topic, said in seen if said == b"down"] == topics(DEVICE, ("ack", "cmd"))
+            assert [topic for topic, said in seen if said == b"down"] == down
             await look.publish(f"hg/1/{DEVICE}/cmd", b"looked", qos=1)
             assert await quiet(board)
+            assert await quiet(gateway)
 
     play(scene)
 

@@ -1,5 +1,7 @@
 """mqtt_tls.py: what a machine whose clock nobody has set takes for the time, before a certificate is looked at."""
 
+import sys
+
 import mqtt_tls
 
 # Made by gateway/broker/certificates.py; it holds from 2026-05-01 03:04:05 on.
@@ -74,3 +76,12 @@ def test_a_date_that_is_not_there_says_nothing():
     assert mqtt_tls._read(b"\x17\x0d26050103040") == ()
     assert mqtt_tls._read(b"\x17\x0dxx0501030405Z\x17\x0d260501030405Z") == (2026, 5, 1, 3, 4, 5)
     assert mqtt_tls._read(b"") == ()
+
+
+def test_the_authority_that_came_with_the_slot_goes_before_the_file():
+    class Slot:
+        data = CA
+
+    sys.modules["ca"] = Slot
+    assert told((2000, 1, 1, 0, 0, 0), b"what it was flashed with") == [(2026, 5, 1, 0, 3, 4, 5, 0)]
+    assert "ca" not in sys.modules  # it leaves the memory
