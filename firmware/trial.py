@@ -15,6 +15,9 @@ _LIMIT_MS = const(600000)
 def look(board):
     """Goes on with the trial; whether it is still going on."""
     items = slots.read()
+    if items[0] != slots.running():
+        # The loader could not count a start of that slot, and started this one instead.
+        return False
     good = False
     try:
         if not board.sealer.seq:

@@ -21,6 +21,7 @@ from gateway.flash.remote import Remote
 from gateway.flash.sources import find_board, own_modules
 from gateway.store import devices, updates
 from gateway.store.updates import Row
+from gateway.update.version import Anyway
 from tools.board_folder import find_micropython, takes
 from tools.serial_board import HEAP_KIB, SerialBoard
 
@@ -70,10 +71,19 @@ class House:
         await asyncio.to_thread(self._flash, board, known, settings)
         return board
 
-    async def order(self, files: Mapping[str, bytes], stages: Mapping[str, int], *, ask: bool = False) -> None:
-        """Let these boards be updated to these files, whatever firmware lies here."""
-        self.gateway.updating.order.build = lambda _: (OLD, dict(files))
-        await self.gateway.store(lambda: updates.order(self.gateway.db, stages, time.time_ns() // 1_000_000, ask=ask))
+    async def order(
+        self,
+        files: Mapping[str, bytes],
+        stages: Mapping[str, int],
+        *,
+        ask: bool = False,
+        firmware: str = OLD,
+        anyway: Anyway | None = Anyway.DOWNGRADE,
+    ) -> None:
+        """Let these boards be updated to these files, whatever firmware lies here. firmware: what it is said to be."""
+        self.gateway.updating.order.build = lambda _: (firmware, dict(files))
+        db, now_ms = self.gateway.db, time.time_ns() // 1_000_000
+        await self.gateway.store(lambda: updates.order(db, stages, now_ms, ask=ask, anyway=anyway))
         self.gateway.updating.changed()
 
     async def rows(self) -> dict[str, Row]:

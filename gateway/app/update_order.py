@@ -3,30 +3,34 @@ household decides. All of it is in the database; here it is asked for, and the i
 
 import asyncio
 from collections.abc import Callable
+from functools import partial
+from pathlib import Path
 from typing import Unpack
 
 from gateway.app.now import real_now_ms
 from gateway.consent import update_decisions
 from gateway.consent.update_decisions import Voice
 from gateway.errors import HearthgateError
-from gateway.store import devices, updates
+from gateway.store import devices, rolled_back, updates
 from gateway.store.database import Database
 from gateway.store.devices import Device
 from gateway.store.thread import StoreThread
 from gateway.store.updates import Image, Progress, Row
 from gateway.update import manifest
 from gateway.update.rollout import State
+from gateway.update.version import refusal
 
 
 class UpdateOrder:
     """`decided` is called when the household has decided something.
 
     `build` makes what a slot is to hold, from a class of boards (Manifest): (firmware's version, name -> bytes); it may
-    take seconds. `version` is that of the firmware that came with this gateway.
+    take seconds. `version` is that of the firmware that came with this gateway. `ca` is the file of whom boards trust
+    over TLS: an image holds what is in it when it is made.
     """
 
-    def __init__(self, db: Database, store: StoreThread, decided: Callable[[], object]) -> None:
-        self.build: Callable[[str], tuple[str, dict[str, bytes]]] = _build
+    def __init__(self, db: Database, store: StoreThread, decided: Callable[[], object], ca: Path | None = None) -> None:
+        self.build: Callable[[str], tuple[str, dict[str, bytes]]] = partial(_build, ca)
         self.version: Callable[[], str] = _version
         self._db = db
         self._store = store
@@ -60,6 +64,17 @@ class UpdateOrder:
         self._images[klass] = image
         return image
 
+    async def refusal(self, board: Device, image: Image) -> str | None:
+        """Why this board is not given that image, as `version.refusal` says it."""
+
+        def look() -> str | None:
+            birth = devices.newest_birth(self._db, board.id)
+            went_back = rolled_back.holds(self._db, board.id, image.digest)
+            runs = None if birth is None else birth.firmware
+            return refusal(runs, image.firmware, updates.anyway(self._db), went_back=went_back)
+
+        return await self._store(look)
+
     async def offers(self) -> str:
         """The version of the firmware that boards would be given now."""
         return await asyncio.to_thread(self.version)
@@ -85,10 +100,10 @@ class UpdateOrder:
         return devices.registry(self._db), updates.rows(self._db)
 
 
-def _build(klass: str) -> tuple[str, dict[str, bytes]]:
+def _build(ca: Path | None, klass: str) -> tuple[str, dict[str, bytes]]:
     from gateway.update.image import build  # noqa: PLC0415 - what makes images is loaded only for one
 
-    return _version(), build(klass)
+    return _version(), build(klass, None if ca is None else ca.read_bytes())
 
 
 def _version() -> str:

@@ -6,13 +6,13 @@ pushed: a board asks for each piece when it has written the one before, so that 
 
 import asyncio
 import contextlib
-import hashlib
 import logging
 import sqlite3
 import time
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Unpack
 
 from gateway.app.inbox import Message
@@ -74,11 +74,13 @@ class Updating:
     """`takes` takes boards' words in, `heard` and `changed` bring news, `run` answers and asks. `order` is what it
     carries out.
 
-    `hurry` lets the gateway commit soon: a board on trial waits for the ack of a frame.
+    `hurry` lets the gateway commit soon: a board on trial waits for the ack of a frame. `ca`: of UpdateOrder.
     """
 
-    def __init__(self, db: Database, store: StoreThread, source: Source, hurry: Callable[[], object]) -> None:
-        self.order = UpdateOrder(db, store, self.changed)
+    def __init__(
+        self, db: Database, store: StoreThread, source: Source, hurry: Callable[[], object], ca: Path | None = None
+    ) -> None:
+        self.order = UpdateOrder(db, store, self.changed, ca)
         self._source = source
         self._hurry = hurry
         self._counted = db.counted_beside("updating")
@@ -133,7 +135,8 @@ class Updating:
     async def _ask(self) -> float:
         """Ask those whose turn it is what they have; how long it then may wait."""
         known, rows = await self.order.look()
-        turn = may_go({device: row.place for device, row in rows.items()})
+        online = {device for device, board in known.items() if board.online}
+        turn = may_go({device: row.place for device, row in rows.items()}, online)
         self._talks = {device: talk for device, talk in self._talks.items() if device in turn}
         came, self._came = self._came, set()
         wait_s = _LOOK_S
@@ -184,8 +187,14 @@ class Updating:
             await self._note(row.device, State.FAILED, detail=str(why))
             return
         started = want.sequence == image.sequence
-        if not started and hashlib.sha256(image.files[-1][1]).digest() == want.digest:
-            await self._note(row.device, State.CURRENT, detail=f"firmware {image.firmware}")
+        if not started and image.digest == want.digest:
+            detail = f"firmware {image.firmware}"
+            await self._note(row.device, State.CURRENT, sequence=image.sequence, detail=detail)
+            return
+        refusal = None if started else await self.order.refusal(board, image)
+        if refusal is not None:
+            log.warning("%s (%s) is not given the update: %s", board.name, board.device, refusal)
+            await self._note(row.device, State.FAILED, detail=refusal)
             return
         components = manifest.components(dict(image.files))
         slot = "b" if want.slot == "a" else "a"

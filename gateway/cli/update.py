@@ -2,7 +2,7 @@
 
 import sys
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -19,11 +19,12 @@ from gateway.cli.opened import opened, opened_at
 from gateway.consent import update_decisions
 from gateway.consent.update_decisions import Voice, Way
 from gateway.flash.contents import firmware_version
-from gateway.store import devices, updates
+from gateway.store import devices, trust, updates
 from gateway.store.database import Database, StoreError
 from gateway.store.updates import Row
 from gateway.update import rollout
 from gateway.update.rollout import BAD, DONE, STAGES, Phase, State
+from gateway.update.version import Anyway, refusal
 
 app = typer.Typer(
     help="Update the boards to the firmware that came with this gateway, over the air, or say how far that is. With "
@@ -36,6 +37,10 @@ By = Annotated[str, typer.Option(metavar="NAME", help="Who decides it, for the l
 
 _POLL_S = 1.0
 _START_S = 5.0
+_AWAY_S = 15.0  # so long only boards that are offline are waited for: the gateway may have started just now
+_UNDER_WAY = (
+    "an update is under way, and was ordered without that. `hearthgate update stop` ends it; then order it anew."
+)
 _HOW_TO_AGREE = "on the console's home page, or by `hearthgate update yes`; `hearthgate update no` refuses it"
 
 
@@ -52,6 +57,12 @@ def update(
     wait: Annotated[
         float, typer.Option(min=0, help="Seconds to watch; the gateway goes on without. 0: until it is over.")
     ] = 0.0,
+    downgrade: Annotated[
+        bool, typer.Option("--downgrade", help="Also boards that run a newer version, and what --again says.")
+    ] = False,
+    again: Annotated[
+        bool, typer.Option("--again", help="Also boards that went back from this very firmware before.")
+    ] = False,
     by: By = "",
 ) -> None:
     """Update the boards to the firmware that came with this gateway. A command that was stopped goes on where it was:
@@ -63,12 +74,16 @@ def update(
     with opened_at(settings.store.path) as db:
         going = updates.open_rows(db)
         stopped = rollout.stopped(row.state for row in updates.rows(db).values())
-        if going and not stopped:
+        if going and not stopped and not _outdated(settings, db, going):
+            if downgrade or again:
+                raise StoreError(_UNDER_WAY)
             console.print(f"An update of {len(going)} board(s) is under way; this goes on with it.", markup=False)
         else:
             stages = rollout.places(_choose(db, board, device or ()), stage)
             version, ask = firmware_version(), settings.update.ask
-            update_decisions.order(db, stages, real_now_ms(), _voice(by), firmware=version, ask=ask)
+            anyway = Anyway.DOWNGRADE if downgrade else Anyway.AGAIN if again else None
+            _refuse_older(db, stages, version, anyway)
+            update_decisions.order(db, stages, real_now_ms(), _voice(by), firmware=version, ask=ask, anyway=anyway)
         asked = any(row.state is State.ASK for row in updates.rows(db).values())
     if asked and not _agreed(settings, _voice(by)):
         console.print(f"It waits for a yes: {_HOW_TO_AGREE}.", markup=False)
@@ -81,12 +96,12 @@ def status(context: typer.Context) -> None:
     """How far each board is."""
     settings = settings_module.load(context.obj)
     with opened_at(settings.store.path) as db:
-        rows = updates.rows(db)
+        rows, online = updates.rows(db), _online(db)
     if not rows:
         typer.echo("No update was ordered: `hearthgate update` does that.")
         return
     console = Console(highlight=False)
-    console.print(_table(rows.values()))
+    console.print(_table(rows.values(), online))
     if rollout.phase(row.state for row in rows.values()) is Phase.ASKS:
         console.print(f"Nothing begins before the household says yes: {_HOW_TO_AGREE}.", markup=False)
 
@@ -110,6 +125,18 @@ def stop(context: typer.Context, by: By = "") -> None:
     """Begin nothing more. A board that has started its update already decides itself whether it keeps it."""
     count = _decide(context, update_decisions.stop, by)
     typer.echo(f"{count} board(s) stay as they are." if count else "There was nothing to stop.")
+
+
+def _outdated(settings: Settings, db: Database, going: Mapping[str, Row]) -> bool:
+    """Whether what is under way would give boards authorities that the settings name no more, and may be ordered anew:
+    a board on trial would refuse that. Raises StoreError."""
+    ca = settings.broker.ca
+    if ca is None or any(row.state is State.TRIAL for row in going.values()):
+        return False
+    try:
+        return trust.outdated(db, ca.read_bytes())
+    except OSError as why:
+        raise StoreError(f"{ca}: {why.strerror}. It is the CA in the settings ([broker] ca).") from why
 
 
 def _decide(context: typer.Context, decide: Callable[[Database, int, Voice], int], by: str) -> int:
@@ -138,6 +165,17 @@ def _choose(db: Database, kind: str | None, wanted: Iterable[str]) -> list[tuple
     return found
 
 
+def _refuse_older(db: Database, chosen: Iterable[str], version: str, anyway: Anyway | None) -> None:
+    """Raises StoreError if a board runs a newer version than that, and nobody insists."""
+    known = devices.registry(db)
+    for device in chosen:
+        birth = devices.newest_birth(db, known[device].id)
+        runs = None if birth is None else birth.firmware
+        why = refusal(runs, version, anyway, went_back=False)
+        if why is not None:
+            raise StoreError(f"{known[device].name} ({device}): {why}. Nothing was ordered.")
+
+
 def _agreed(settings: Settings, voice: Voice) -> bool:
     """Whether the household says yes now, or has said so."""
     if sys.stdin.isatty() and typer.confirm("The household is asked first: update the boards now?"):
@@ -156,7 +194,8 @@ def _watch(settings: Settings, console: Console, limit_s: float) -> None:
             markup=False,
         )
         return
-    until = time.monotonic() + limit_s
+    idle_from = time.monotonic()
+    until = idle_from + limit_s
     columns: tuple[Any, ...] = (
         TextColumn("{task.description}", markup=False),
         BarColumn(),
@@ -164,19 +203,22 @@ def _watch(settings: Settings, console: Console, limit_s: float) -> None:
         TextColumn("{task.fields[state]}", markup=False),
     )
     rows: Mapping[str, Row] = {}
+    online: Collection[str] = ()
     with Progress(*columns, console=console) as progress:
         bars: dict[str, TaskID] = {}
         while True:
             with opened_at(settings.store.path) as db:
-                rows = updates.rows(db)
-            _show(progress, bars, rows.values())
-            over = all(row.over for row in rows.values()) or rollout.stopped(row.state for row in rows.values())
-            if (over and not any(row.state is State.TRIAL for row in rows.values())) or (
-                limit_s and time.monotonic() >= until
-            ):
+                rows, online = updates.rows(db), _online(db)
+            _show(progress, bars, rows.values(), online)
+            now = time.monotonic()
+            if rollout.may_go({device: row.place for device, row in rows.items()}, online):
+                idle_from = now
+            elif rollout.phase(row.state for row in rows.values()) is not Phase.GOING or now - idle_from >= _AWAY_S:
+                break
+            if limit_s and now >= until:
                 break
             time.sleep(_POLL_S)
-    _conclude(console, rows)
+    _conclude(console, rows, online)
 
 
 def _appears(path: Path) -> bool:
@@ -189,14 +231,18 @@ def _appears(path: Path) -> bool:
     return True
 
 
-def _show(progress: Progress, bars: dict[str, TaskID], rows: Iterable[Row]) -> None:
+def _online(db: Database) -> set[str]:
+    return {known.device for known in devices.registry(db).values() if known.online}
+
+
+def _show(progress: Progress, bars: dict[str, TaskID], rows: Iterable[Row], online: Collection[str]) -> None:
     for row in rows:
         if row.device not in bars:
             bars[row.device] = progress.add_task(row.name, total=None, state="")
-        progress.update(bars[row.device], completed=row.done, total=row.size or None, state=_said(row))
+        progress.update(bars[row.device], completed=row.done, total=row.size or None, state=_said(row, online))
 
 
-def _conclude(console: Console, rows: Mapping[str, Row]) -> None:
+def _conclude(console: Console, rows: Mapping[str, Row], online: Collection[str]) -> None:
     bad = [row for row in rows.values() if row.state in BAD]
     done = sum(row.state in DONE for row in rows.values())
     console.print(f"{done} of {len(rows)} board(s) have the firmware that came with this gateway.", markup=False)
@@ -204,22 +250,27 @@ def _conclude(console: Console, rows: Mapping[str, Row]) -> None:
         row = bad[0]
         raise StoreError(
             f"{row.name} ({row.device}): {row.state}: {row.detail}. It runs what it ran before, and nothing more was "
-            "begun. `hearthgate update status` shows every board; `hearthgate update` begins anew."
+            "begun. `hearthgate update status` shows every board; `hearthgate update` begins anew; the same firmware "
+            "once more only with `--again`."
         )
+    if away := [row.name for row in rows.values() if not row.over and row.device not in online]:
+        console.print(f"Offline, and asked when they are back: {', '.join(away)}.", markup=False)
     if done < len(rows):
         console.print("The gateway goes on with the others; `hearthgate update status` shows how far.", markup=False)
 
 
-def _table(rows: Iterable[Row]) -> Table:
+def _table(rows: Iterable[Row], online: Collection[str]) -> Table:
     table = Table("board", "device", "stage", "state", "has", "since", box=None, pad_edge=False)
     for row in rows:
         has = f"{row.done / 1024:.0f} of {row.size / 1024:.0f} KiB" if row.size else ""
         since = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(row.changed_ms / 1000))
-        table.add_row(row.name, row.device, STAGES[row.stage], _said(row), has, since)
+        table.add_row(row.name, row.device, STAGES[row.stage], _said(row, online), has, since)
     return table
 
 
-def _said(row: Row) -> str:
+def _said(row: Row, online: Collection[str]) -> str:
     if row.state is State.ASK:
         return "waits for a yes"
+    if row.state in (State.WAIT, State.LOADING, State.HELD) and row.device not in online:
+        return f"{row.state}: offline, it is asked when it is back"
     return f"{row.state}: {row.detail}" if row.detail else str(row.state)

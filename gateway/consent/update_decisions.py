@@ -12,6 +12,7 @@ from enum import StrEnum
 from gateway.consent import audit, household_people
 from gateway.store import updates
 from gateway.store.database import Database
+from gateway.update.version import Anyway
 
 __all__ = ["Voice", "Way", "agree", "board_names", "decline", "order", "stop"]
 
@@ -35,13 +36,22 @@ class Voice:
 
 
 def order(
-    db: Database, stages: Mapping[str, int], now_ms: int, voice: Voice, *, firmware: str | None, ask: bool
+    db: Database,
+    stages: Mapping[str, int],
+    now_ms: int,
+    voice: Voice,
+    *,
+    firmware: str | None,
+    ask: bool,
+    anyway: Anyway | None = None,
 ) -> None:
-    """Let these devices be updated to that version, in these stages; with `ask` once the household has said yes. What
-    was ordered before is forgotten. Raises StoreError or GrantError (of the person's name); nothing is changed then."""
+    """Let these devices be updated to that version, in these stages; with `ask` once the household has said yes.
+    anyway: what is insisted on. What was ordered before is forgotten. Raises StoreError or GrantError (of the person's
+    name); nothing is changed then."""
     with db.transaction():
-        ordered = updates.order(db, stages, now_ms, firmware=firmware, ask=ask)
-        _note(db, now_ms, "update_order", voice, ordered, {"asks": ask})
+        ordered = updates.order(db, stages, now_ms, firmware=firmware, ask=ask, anyway=anyway)
+        more = {"asks": ask} | ({} if anyway is None else {"anyway": anyway.value})
+        _note(db, now_ms, "update_order", voice, ordered, more)
 
 
 def agree(db: Database, now_ms: int, voice: Voice) -> int:

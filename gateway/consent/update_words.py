@@ -14,6 +14,10 @@ VERBS = {
 """By kind of row."""
 
 _WAYS = {"console": " in the console", "command line": " on the command line", "api": " through the API"}
+_ANYWAY = {
+    "again": ", also where it did not last before",
+    "downgrade": ", also in place of a newer one",
+}
 _NAMED = 12  # more of them are a number
 
 
@@ -23,7 +27,8 @@ def told(kind: str, said: Mapping[str, Any], who: str, names: Mapping[str, str])
     version = f"software version {said['firmware']}" if said.get("firmware") else "new software"
     way = _WAYS.get(str(said.get("way")), "")
     asked = "; the household is asked first" if said.get("asks") is True else ""
-    return f"{who} {VERBS[kind]} {version}{way}, for {_boards(said.get('boards'), names)}{asked}"
+    anyway = _ANYWAY.get(str(said.get("anyway")), "")
+    return f"{who} {VERBS[kind]} {version}{way}{anyway}, for {_boards(said.get('boards'), names)}{asked}"
 
 
 def _boards(said: object, names: Mapping[str, str]) -> str:

@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import hashlib
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TypedDict, Unpack
 
 import cbor2
 
-from gateway.store import devices
+from gateway.store import devices, rolled_back, trust
 from gateway.store.database import Database, StoreError
 from gateway.update.rollout import BAD, DONE, Place, State
+from gateway.update.version import Anyway
 
 __all__ = [
     "Image",
     "Progress",
     "Row",
     "allow",
+    "anyway",
     "decline",
     "find_image",
     "firmware",
@@ -37,6 +40,11 @@ class Image:
     klass: str
     firmware: str
     files: tuple[tuple[str, bytes], ...]
+
+    @property
+    def digest(self) -> bytes:
+        """SHA-256 of its last file, which holds those of the others."""
+        return hashlib.sha256(self.files[-1][1]).digest()
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,10 +82,19 @@ class Progress(TypedDict, total=False):
     detail: str
 
 
-def order(db: Database, stages: Mapping[str, int], now_ms: int, *, ask: bool, firmware: str | None = None) -> list[int]:
+def order(
+    db: Database,
+    stages: Mapping[str, int],
+    now_ms: int,
+    *,
+    ask: bool,
+    firmware: str | None = None,
+    anyway: Anyway | None = None,
+) -> list[int]:
     """Let these devices be updated, in these stages; what was ordered before is forgotten. In a transaction.
 
-    firmware: the version that is ordered; without it any. Returns their numbers in the registry. Raises StoreError.
+    firmware: the version that is ordered; without it any. anyway: what a person insists on. Returns their numbers in
+    the registry. Raises StoreError.
     """
     known = devices.registry(db)
     ordered = {_id(known, device): stage for device, stage in stages.items()}
@@ -88,9 +105,9 @@ def order(db: Database, stages: Mapping[str, int], now_ms: int, *, ask: bool, fi
         [(id_, stage, State.ASK if ask else State.WAIT, now_ms, now_ms) for id_, stage in ordered.items()],
     )
     sql.execute("DELETE FROM update_image")
-    sql.execute("DELETE FROM meta WHERE name = 'update_firmware'")
-    if firmware is not None:
-        sql.execute("INSERT INTO meta VALUES ('update_firmware', ?)", (firmware,))
+    sql.execute("DELETE FROM meta WHERE name IN ('update_firmware', 'update_anyway')")
+    said = {"update_firmware": firmware, "update_anyway": anyway}
+    sql.executemany("INSERT INTO meta VALUES (?, ?)", [(name, value) for name, value in said.items() if value])
     return list(ordered)
 
 
@@ -121,10 +138,14 @@ def note(db: Database, device: str, now_ms: int, state: State, **progress: Unpac
             "WHERE device_id = (SELECT id FROM device WHERE device = ?) AND state NOT IN (?, ?, ?, ?, ?)",
             (state, progress.get("detail", ""), now_ms, sequence, done, size, device, *DONE, *BAD, State.STOPPED),
         )
+        if state in DONE:
+            trust.note_updated(db, device)
         if state is State.UPDATED:
             db.count("boards_updated")
+            _remember(db, device, rolled_back.forget)
         elif state is State.ROLLED_BACK:
             db.count("boards_rolled_back")
+            _remember(db, device, rolled_back.note)
 
 
 def allow(db: Database, now_ms: int) -> list[int]:
@@ -145,8 +166,12 @@ def stop(db: Database, now_ms: int) -> list[int]:
 
 def find_image(db: Database, klass: str) -> Image | None:
     """The image of this order for a class; None if none was made yet."""
+    return _image(db, "class", klass)
+
+
+def _image(db: Database, column: str, value: object) -> Image | None:
     row = db.connection.execute(
-        "SELECT sequence, class, firmware, files FROM update_image WHERE class = ?", (klass,)
+        f"SELECT sequence, class, firmware, files FROM update_image WHERE {column} = ?", (value,)
     ).fetchone()
     if row is None:
         return None
@@ -164,6 +189,12 @@ def firmware(db: Database) -> str | None:
     return None if row is None else str(row[0])
 
 
+def anyway(db: Database) -> Anyway | None:
+    """What the person who ordered it insists on."""
+    row = db.connection.execute("SELECT value FROM meta WHERE name = 'update_anyway'").fetchone()
+    return None if row is None else Anyway(row[0])
+
+
 def keep_image(db: Database, klass: str, firmware: str, files: Mapping[str, bytes], now_ms: int) -> Image:
     """Keep an image under the next number."""
     with db.transaction() as sql:
@@ -175,6 +206,15 @@ def keep_image(db: Database, klass: str, firmware: str, files: Mapping[str, byte
             (sequence, klass, firmware, cbor2.dumps([[name, data] for name, data in files.items()])),
         )
     return Image(sequence, klass, firmware, tuple(files.items()))
+
+
+def _remember(db: Database, device: str, act: Callable[[Database, str, bytes], None]) -> None:
+    (sequence,) = db.connection.execute(
+        "SELECT sequence FROM update_device JOIN device ON device.id = device_id WHERE device = ?", (device,)
+    ).fetchone() or (None,)
+    image = _image(db, "sequence", sequence)
+    if image is not None:
+        act(db, device, image.digest)
 
 
 def _move(db: Database, states: tuple[State, ...], to: State, detail: str, now_ms: int) -> list[int]:

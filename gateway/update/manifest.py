@@ -21,6 +21,7 @@ from gateway.wire.errors import FrameError
 from gateway.wire.item import read
 
 __all__ = [
+    "AUTHORITY",
     "CHUNK_BYTES",
     "LAST",
     "MAX_FILES",
@@ -44,6 +45,9 @@ MAX_BYTES: Final = 262_144
 MAX_SEQUENCE: Final = (1 << 36) - 1
 LAST: Final = "manifest.json"
 """A slot without it is half written."""
+AUTHORITY: Final = "ca.mpy"
+"""In a slot whose link has TLS: whom the board trusts, in PEM, as the `data` of a module. So it comes over the air, and
+under a name that boards with older firmware take too."""
 
 _VERSION: Final = 1
 _ASK, _MANIFEST, _CHUNK = 0, 1, 2

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
@@ -95,16 +95,22 @@ def phase(states: Iterable[State]) -> Phase:
     return Phase.STOPPED if State.STOPPED in found else Phase.DONE
 
 
-def may_go(rollout: Mapping[str, Place]) -> list[str]:
-    """The devices whose turn it is, in the order of stages: those that are at it, and those that may begin."""
+def may_go(rollout: Mapping[str, Place], online: Collection[str]) -> list[str]:
+    """The devices whose turn it is, in the order of stages: those that are at it, and those that may begin.
+
+    online: the devices that are. One that is not keeps no other from its turn, and is asked when it is back; but the
+    first stage lasts until one board has truly taken it. A board on trial counts as one that is here: it restarts.
+    """
     at_it = [p.device for p in rollout.values() if p.state in (State.LOADING, State.HELD, State.TRIAL)]
     if stopped(p.state for p in rollout.values()):
         # What is on its way may end; what is being loaded is not started on a second board.
         return [device for device in at_it if rollout[device].state is State.TRIAL]
     open_ = [p for p in rollout.values() if p.state not in _OVER]
-    if not open_:
-        return []
-    stage = min(p.stage for p in open_)
-    busy = sum(rollout[device].state is not State.HELD for device in at_it)
-    waiting = [p.device for p in open_ if p.stage == stage and p.state is State.WAIT]
+    here = [p for p in open_ if p.device in online or p.state is State.TRIAL]
+    if not here:
+        return at_it
+    tried = any(p.state in DONE for p in rollout.values())
+    stage = min(p.stage for p in (here if tried else open_))
+    busy = sum(p.state in (State.LOADING, State.TRIAL) for p in here)
+    waiting = [p.device for p in here if p.stage == stage and p.state is State.WAIT]
     return [*at_it, *waiting[: max(0, AT_ONCE - busy)]]

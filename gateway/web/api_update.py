@@ -12,7 +12,7 @@ from gateway.forward.cloudevent import timestamp
 from gateway.update.rollout import STAGES, Phase, State
 from gateway.web.consent_shapes import ByIn
 from gateway.web.live import Live
-from gateway.web.update_view import UpdateView
+from gateway.web.update_view import UpdateView, away
 
 _By = Annotated[ByIn | None, Body()]
 _NOTHING: dict[int | str, dict[str, Any]] = {409: {"description": "There is nothing of the kind at this moment."}}
@@ -20,7 +20,8 @@ _NOTHING: dict[int | str, dict[str, Any]] = {409: {"description": "There is noth
 
 class BoardUpdateOut(BaseModel):
     """How far one board is. `stage`: one, few or all. `runs`: the version that it last said it has. `percent`: of what
-    it has to fetch, null before that is known. `detail`: why it waits, went back or did not take it."""
+    it has to fetch, null before that is known. `detail`: why it waits ("offline": it is asked when it is back), went
+    back or did not take it."""
 
     device: str
     name: str
@@ -78,7 +79,7 @@ def update_out(view: UpdateView) -> UpdateOut:
                 name=board.name,
                 stage=STAGES[board.stage],
                 state=board.state,
-                detail=board.detail,
+                detail="offline" if away(board) else board.detail,
                 runs=board.runs,
                 percent=board.percent,
                 online=board.online,

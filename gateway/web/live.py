@@ -205,6 +205,9 @@ class Live:
             found.append(("The file in which readings are kept was damaged.", self.gateway.notice))
         if source.trouble is not None:
             found.append(("Your appliances cannot be heard: the message broker does not answer.", source.trouble))
+        renewal = self.gateway.renewal.trouble
+        if renewal is not None:
+            found.append(("A certificate of the message broker needs care, or your appliances are shut out.", renewal))
         cut_off = "An appliance on a cable cannot be heard: is it plugged in?"
         found += [(cut_off, line.trouble) for line in self.gateway.serial if line.trouble is not None]
         for forwarder in self.gateway.forwarders:

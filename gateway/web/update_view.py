@@ -10,7 +10,7 @@ from gateway.store.database import Database
 from gateway.update.rollout import BAD, DONE, Phase, State, may_go, phase
 from gateway.web import words
 
-__all__ = ["BoardView", "UpdateView", "about", "plan", "read", "said", "title", "worth_showing"]
+__all__ = ["BoardView", "UpdateView", "about", "away", "plan", "read", "said", "title", "worth_showing"]
 
 ROWS_SHOWN = 12
 _SHOWN_MS = 86_400_000  # for so long after its end
@@ -84,7 +84,8 @@ def read(db: Database) -> UpdateView:
     if not rows:
         return UpdateView(Phase.NONE, None, ())
     known = devices.registry(db)
-    turn = may_go({device: row.place for device, row in rows.items()})
+    online = {device for device, board in known.items() if board.online}
+    turn = may_go({device: row.place for device, row in rows.items()}, online)
     boards = []
     for device, row in rows.items():
         birth = devices.newest_birth(db, known[device].id)
@@ -140,7 +141,8 @@ def about(view: UpdateView) -> str:
         bad = next(board for board in view.boards if board.state in BAD)
         now = "works again with what it had" if bad.state is State.ROLLED_BACK else "did not take it"
         others = " No other appliance is begun." if n > 1 else ""
-        return f"{bad.name} {now}.{others} To try again: `hearthgate update`."
+        again = " --again" if bad.state is State.ROLLED_BACK else ""  # it is the same firmware
+        return f"{bad.name} {now}.{others} To try again: `hearthgate update{again}`."
     if view.phase is Phase.DONE:
         return f"{version} is what {'it has' if n == 1 else 'they all have'} now."
     left = f"{done} of {n} were done before; the others keep" if done else "Your appliances keep"
@@ -169,17 +171,24 @@ def _names(names: Sequence[str], many: str) -> str:
     return " and ".join(names) if len(names) <= _NAMED else many
 
 
+def away(board: BoardView) -> bool:
+    """Whether it is its being offline that keeps it from going on."""
+    return not board.online and board.state in _OPEN
+
+
 def said(board: BoardView, view: UpdateView) -> str:
     """How far one board is, in a few words."""
     if board.state is State.ASK:
         return _asked(board, view.firmware)
     if view.phase is Phase.HALTED and board.state in _OPEN:
         return "not begun" if board.state is State.WAIT else "not finished: it keeps what it had"
+    if away(board):
+        done = f"fetched {board.percent or 0} %; " if board.state is State.LOADING else ""
+        return f"{done}offline: it is asked when it is back"
     if board.state is State.WAIT:
-        waits = "is asked what it has" if board.turn else "waits for its turn"
-        return waits if board.online else "not connected: it waits until it is"
+        return "is asked what it has" if board.turn else "waits for its turn"
     if board.state is State.LOADING:
-        return f"fetches it: {board.percent or 0} %{'' if board.online else '; not connected now'}"
+        return f"fetches it: {board.percent or 0} %"
     return _SAID[board.state].format(board.detail)
 
 
@@ -188,7 +197,7 @@ def _asked(board: BoardView, firmware: str | None) -> str:
         change = "has not said what it has"
     else:
         change = f"has {firmware} already" if board.runs == firmware else f"from {board.runs} to {firmware}"
-    return change if board.online else f"{change}; not connected now"
+    return change if board.online else f"{change}; offline now"
 
 
 def _count(boards: Sequence[BoardView], states: frozenset[State]) -> int:

@@ -148,6 +148,26 @@ def test_firmware_that_does_not_pass_its_test_is_rolled_back(tmp_path: Path) -> 
     play(tmp_path, scene)
 
 
+def test_an_older_version_and_one_that_did_not_last_are_not_given_once_more(tmp_path: Path) -> None:
+    async def scene(home: House, board: SerialBoard) -> None:
+        async def ordered(version: str, instead: dict[str, str] | None = None) -> Row:
+            await home.order(made(version, instead), {FIRST: 0}, firmware=version, anyway=None)
+            return await ended(home)
+
+        assert (await ordered("0.9.0")).state is State.UPDATED
+        row = await ordered("0.3.0")
+        assert (row.state, "it runs 0.9.0, and 0.3.0 is older" in row.detail) == (State.FAILED, True)
+        broken = {"starts": "raise ValueError('broken')\n"}
+        assert (await ordered("0.9.1", broken)).state is State.ROLLED_BACK
+        resets = board.resets
+        row = await ordered("0.9.1", broken)
+        assert (row.state, "it went back from this very firmware" in row.detail) == (State.FAILED, True)
+        assert await home.firmware(FIRST) == "0.9.0"
+        assert board.resets == resets
+
+    play(tmp_path, scene)
+
+
 def test_the_command_updates_shows_and_says_so(tmp_path: Path) -> None:
     (tmp_path / "hearthgate.toml").write_text(f'[store]\npath = "{tmp_path}/house.sqlite"\n')
 

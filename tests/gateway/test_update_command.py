@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from gateway.cli import update
 from gateway.flash.contents import firmware_version
 from gateway.store import updates
 from gateway.store.database import Database
@@ -69,6 +70,33 @@ def test_the_doctor_names_a_board_that_did_not_keep_its_update(house: Path) -> N
     db.close()
     said = run(house, "doctor").stdout
     assert f"({row.device}) did not keep its update (rolled back): its starts did not last" in said
+
+
+def test_an_older_version_is_ordered_only_as_a_downgrade(house: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(update, "firmware_version", lambda: "0.0.9")
+    for more in ((), ("--again",)):
+        done = run(house, "update", *more)
+        assert done.returncode != 0
+        assert "it runs 0.1.0, and 0.0.9 is older: `hearthgate update --downgrade` puts that on it" in done.stderr
+        assert states(house) == []
+    assert run(house, "update", "--downgrade").returncode == 0
+    assert states(house) == [State.ASK] * 2
+    assert "version 0.0.9 on the command line, also in place of a newer one, for" in run(house, "audit", "show").stdout
+    done = run(house, "update", "--again")
+    assert (done.returncode != 0, "an update is under way, and was ordered without that" in done.stderr) == (True, True)
+
+
+def test_the_command_says_which_boards_are_offline_and_leaves_them_to_the_gateway(
+    house: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(update, "_appears", lambda _: True)
+    monkeypatch.setattr(update, "_AWAY_S", 0.0)
+    done = commands.run(house, "update", "--device", "a0b1c2d3e4f6")
+    assert done.returncode == 0
+    assert "Offline, and asked when they are back: Kitchen fridge." in done.stdout
+    assert "0 of 1 board(s) have the firmware" in done.stdout
+    assert "wait: offline, it is asked when it is back" in run(house, "update", "status").stdout
+    assert states(house) == [State.WAIT]
 
 
 def test_who_ordered_and_who_said_no_is_in_the_ledger_for_good(house: Path) -> None:

@@ -9,6 +9,7 @@ import pytest
 from gateway.store import updates
 from gateway.update.rollout import Phase, State
 from gateway.web import update_view
+from gateway.web.api_update import update_out
 from gateway.web.update_view import BoardView, UpdateView, about, plan, read, said, title, worth_showing
 
 NOW_MS = 1_800_000_000_000
@@ -104,16 +105,23 @@ def test_before_a_yes_it_says_what_would_happen() -> None:
     ("phase", "state", "other", "words"),
     [
         (Phase.ASKS, State.ASK, {}, "from 0.1.0 to 0.2.0"),
-        (Phase.ASKS, State.ASK, {"online": False}, "from 0.1.0 to 0.2.0; not connected now"),
+        (Phase.ASKS, State.ASK, {"online": False}, "from 0.1.0 to 0.2.0; offline now"),
         (Phase.ASKS, State.ASK, {"runs": "0.2.0"}, "has 0.2.0 already"),
         (Phase.ASKS, State.ASK, {"runs": None}, "has not said what it has"),
         (Phase.GOING, State.WAIT, {}, "waits for its turn"),
         (Phase.GOING, State.WAIT, {"turn": True}, "is asked what it has"),
-        (Phase.GOING, State.WAIT, {"turn": True, "online": False}, "not connected: it waits until it is"),
+        (Phase.GOING, State.WAIT, {"online": False}, "offline: it is asked when it is back"),
         (Phase.GOING, State.LOADING, {"percent": 43}, "fetches it: 43 %"),
-        (Phase.GOING, State.LOADING, {"percent": 43, "online": False}, "fetches it: 43 %; not connected now"),
+        (
+            Phase.GOING,
+            State.LOADING,
+            {"percent": 43, "online": False},
+            "fetched 43 %; offline: it is asked when it is back",
+        ),
         (Phase.GOING, State.HELD, {"detail": "its battery is low"}, "waits: its battery is low"),
+        (Phase.GOING, State.HELD, {"detail": "it heats", "online": False}, "offline: it is asked when it is back"),
         (Phase.GOING, State.TRIAL, {}, "tries it out"),
+        (Phase.GOING, State.TRIAL, {"online": False}, "tries it out"),
         (Phase.DONE, State.UPDATED, {}, "is updated"),
         (Phase.DONE, State.CURRENT, {"detail": "firmware 0.2.0"}, "had it already"),
         (Phase.HALTED, State.ROLLED_BACK, {"detail": "{why}"}, "went back to what it had: {why}"),
@@ -141,11 +149,19 @@ def test_an_update_that_was_halted_says_at_which_appliance_and_what_of_it() -> N
     halted = view(Phase.HALTED, done, bad, rest)
     assert title(halted) == "The update was halted at B"
     assert about(halted) == (
-        "B works again with what it had. No other appliance is begun. To try again: `hearthgate update`."
+        "B works again with what it had. No other appliance is begun. To try again: `hearthgate update --again`."
     )
     assert (
         about(view(Phase.HALTED, board("B", State.FAILED))) == "B did not take it. To try again: `hearthgate update`."
     )
+
+
+def test_the_api_says_of_a_board_that_is_offline_why_nothing_happens() -> None:
+    boards = [board("A", state, detail="so", online=False) for state in (State.WAIT, State.HELD, State.TRIAL)]
+    shown = update_out(view(Phase.GOING, *boards, board("B", State.HELD, detail="so"))).boards
+    assert [(b.detail, b.online) for b in shown] == [
+        ("offline", False), ("offline", False), ("so", False), ("so", True),
+    ]  # fmt: skip
 
 
 def test_of_many_appliances_those_that_matter_are_shown_in_the_order_of_all() -> None:

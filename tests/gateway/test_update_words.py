@@ -24,6 +24,8 @@ def said(**other: Any) -> dict[str, Any]:
             "version 0.2.0 in the console, for Kitchen fridge; the household is asked first",
         ),
         ("update_order", {"asks": False, "way": "command line"}, "Ada ordered software version 0.2.0 on the"),
+        ("update_order", {"anyway": "again"}, "in the console, also where it did not last before, for Kitchen fridge"),
+        ("update_order", {"anyway": "downgrade"}, "in the console, also in place of a newer one, for Kitchen fridge"),
         ("update_yes", {"way": "api"}, "Ada said yes to software version 0.2.0 through the API, for Kitchen fridge"),
         ("update_no", {"firmware": None}, "Ada said no to new software in the console, for Kitchen fridge"),
         ("update_stop", {}, "Ada stopped the update to software version 0.2.0 in the console, for Kitchen fridge"),

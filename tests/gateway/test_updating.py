@@ -14,6 +14,7 @@ import pytest
 
 from gateway.app.inbox import Message
 from gateway.app.updating import Updating
+from gateway.consent.update_decisions import Voice, Way
 from gateway.errors import HearthgateError
 from gateway.store import devices, updates
 from gateway.store.database import Database
@@ -22,14 +23,16 @@ from gateway.store.thread import StoreThread
 from gateway.store.updates import Row
 from gateway.update.manifest import LAST
 from gateway.update.rollout import State
+from gateway.update.version import Anyway
 from gateway.wire.cose import open_sealed, seal
 from gateway.wire.topics import topic
 
 CLASS = b"fridge-sim 2566"
 FILES = {"link.mpy": b"l" * 1500, "main.py": b"m", LAST: b'{"board": "fridge-sim"}'}
-FIRST, SECOND = "5e0000000001", "5e0000000002"
-KEYS = {FIRST: bytes(range(32)), SECOND: bytes(range(1, 33))}
+FIRST, SECOND, THIRD = "5e0000000001", "5e0000000002", "5e0000000003"
+KEYS = {FIRST: bytes(range(32)), SECOND: bytes(range(1, 33)), THIRD: bytes(range(2, 34))}
 NOW_MS = 1_800_000_000_000
+NOBODY = Voice(Way.API)
 
 
 class Spoken:
@@ -56,7 +59,7 @@ class Desk:
         self.source = Spoken()
         self.hurried = 0
         self.updating = Updating(self.db, self.store, self.source, self._hurry)
-        self.updating.build = lambda _: ("9.9.9", dict(FILES))
+        self.updating.order.build = lambda _: ("9.9.9", dict(FILES))
         for device, key in KEYS.items():
             known = devices.enrol(self.db, device, f"Fridge {device[-1]}", NOW_MS, key)
             self.db.connection.execute("UPDATE device SET online = 1 WHERE id = ?", (known.id,))
@@ -64,8 +67,15 @@ class Desk:
     def _hurry(self) -> None:
         self.hurried += 1
 
-    async def order(self, stages: Mapping[str, int], *, ask: bool = False) -> None:
-        await self.store(lambda: updates.order(self.db, stages, NOW_MS, ask=ask))
+    async def order(
+        self,
+        stages: Mapping[str, int],
+        *,
+        ask: bool = False,
+        firmware: str | None = None,
+        anyway: Anyway | None = None,
+    ) -> None:
+        await self.store(lambda: updates.order(self.db, stages, NOW_MS, ask=ask, firmware=firmware, anyway=anyway))
         self.updating.changed()
 
     async def says(self, device: str, *items: Any, key: bytes | None = None) -> None:
@@ -171,7 +181,7 @@ def test_a_gateway_that_starts_again_goes_on(tmp_path: Path) -> None:
         await desk.has(FIRST)
 
     async def second(desk: Desk) -> None:
-        desk.updating.build = lambda _: pytest.fail("the image of the order is kept")
+        desk.updating.order.build = lambda _: pytest.fail("the image of the order is kept")
         sequence = (await desk.rows())[FIRST].sequence
         await desk.quiet()
         desk.heard()
@@ -204,11 +214,27 @@ def test_firmware_that_cannot_be_made_is_said(tmp_path: Path) -> None:
         def build(_: str) -> tuple[str, dict[str, bytes]]:
             raise HearthgateError("there is no mpy-cross")
 
-        desk.updating.build = build
+        desk.updating.order.build = build
         await desk.order({FIRST: 0})
         await desk.has(FIRST)
         row = (await desk.rows())[FIRST]
         assert (row.state, row.detail) == (State.FAILED, "there is no mpy-cross")
+
+    play(tmp_path, scene)
+
+
+def test_what_was_not_ordered_goes_on_no_board(tmp_path: Path) -> None:
+    async def scene(desk: Desk) -> None:
+        await desk.order({FIRST: 0}, firmware="9.9.8")
+        await desk.has(FIRST)
+        row = (await desk.rows())[FIRST]
+        assert row.state is State.FAILED
+        assert row.detail.startswith("version 9.9.8 was ordered, and this gateway has 9.9.9 now")
+        assert await desk.store(updates.find_image, desk.db, CLASS.decode()) is None
+        await desk.order({FIRST: 0}, firmware="9.9.9")
+        await desk.quiet()
+        await desk.has(FIRST)
+        assert (await desk.rows())[FIRST].state is State.LOADING
 
     play(tmp_path, scene)
 
@@ -218,10 +244,10 @@ def test_a_household_that_wants_to_be_asked_is_asked(tmp_path: Path) -> None:
         await desk.order({FIRST: 0}, ask=True)
         await desk.quiet()
         assert desk.heard() == []
-        assert await desk.updating.agree() == 1
+        assert await desk.updating.order.agree(NOBODY) == 1
         await desk.quiet()
         assert desk.heard() == [(FIRST, [1, 0])]
-        assert await desk.updating.agree() == await desk.updating.decline() == 0
+        assert await desk.updating.order.agree(NOBODY) == await desk.updating.order.decline(NOBODY) == 0
 
     play(tmp_path, scene)
 
@@ -229,14 +255,14 @@ def test_a_household_that_wants_to_be_asked_is_asked(tmp_path: Path) -> None:
 def test_a_household_that_says_no_or_stop_is_left_alone(tmp_path: Path) -> None:
     async def scene(desk: Desk) -> None:
         await desk.order({FIRST: 0}, ask=True)
-        assert await desk.updating.decline() == 1
+        assert await desk.updating.order.decline(NOBODY) == 1
         await desk.quiet()
         assert desk.heard() == []
         await desk.order({FIRST: 0, SECOND: 1})
         await desk.has(FIRST)
         sequence = (await desk.rows())[FIRST].sequence
         desk.heard()
-        assert await desk.updating.stop() == 2
+        assert await desk.updating.order.stop(NOBODY) == 2
         await desk.says(FIRST, 1, sequence, 0, 0)
         assert desk.heard() == []
         assert {row.state for row in (await desk.rows()).values()} == {State.STOPPED}
@@ -269,6 +295,24 @@ def test_a_board_that_comes_online_is_asked_at_once(tmp_path: Path) -> None:
         desk.updating.heard(Committed(states=[StateChange(known.id, 2, online=True, received_ms=NOW_MS)]))
         await desk.quiet()
         assert desk.heard() == [(FIRST, [1, 0])]
+
+    play(tmp_path, scene)
+
+
+def test_a_board_that_is_offline_stalls_no_other_and_is_asked_when_it_is_back(tmp_path: Path) -> None:
+    async def scene(desk: Desk) -> None:
+        away = devices.registry(desk.db)[SECOND].id
+        desk.db.connection.execute("UPDATE device SET online = 0 WHERE id = ?", (away,))
+        await desk.order({FIRST: 0, SECOND: 1, THIRD: 2})
+        await desk.quiet()
+        await desk.has(FIRST)
+        sequence = (await desk.rows())[FIRST].sequence
+        await desk.says(FIRST, 5, sequence, "")
+        assert (THIRD, [1, 0]) in desk.heard()
+        desk.db.connection.execute("UPDATE device SET online = 1")
+        desk.updating.heard(Committed(states=[StateChange(away, 2, online=True, received_ms=NOW_MS)]))
+        await desk.quiet()
+        assert (SECOND, [1, 0]) in desk.heard()
 
     play(tmp_path, scene)
 

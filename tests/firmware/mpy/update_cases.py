@@ -3,6 +3,7 @@
 import asyncio
 import os
 import random
+import sys
 
 import cbor
 import slots
@@ -201,6 +202,7 @@ def _on_trial(bits=0):
     board = begin()
     os.rename("/a", "/b")
     put("a", RUNNING)
+    sys.path[0] = "/b"
     slots.store(["b", NUMBER, 2, bits])
     return board
 
@@ -228,3 +230,13 @@ def test_a_trial_that_does_not_pass_in_time_goes_back():
     assert not trial.look(board)
     assert slots.read() == ["a", NUMBER, -2, 0]
     assert board.appliance.reboot_asked
+
+
+def test_a_slot_that_does_not_run_passes_no_trial():
+    board = _on_trial()
+    sys.path[0] = "/a"  # the loader could not count its start
+    board.seq = board.acked = 1
+    board.now = 600_000
+    assert not trial.look(board)
+    assert slots.read() == ["b", NUMBER, 2, 0]
+    assert not board.appliance.reboot_asked
