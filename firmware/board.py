@@ -114,10 +114,11 @@ class Board:
             update = Update(self)
         return update.take(payload)
 
-    async def show(self):
+    async def show(self, beat):
         """Shows the board's state on its LED, for ever."""
         led = self.appliance.drivers["led"]
         while True:
+            beat()
             state = 2 if self.appliance.quiet else 1 if self.link.client.connected else 0
             now = self.clock.real_ms()
             on = lit(state, now)
@@ -156,11 +157,11 @@ class Board:
                 gc.collect()
 
     def boot_reused(self, boot):
-        """The gateway knows a later life of this board than the board itself."""
+        """The gateway knows a later life of this board than the board itself. Returns whether this one goes on."""
         from leaving import boot_reused
 
         del sys.modules["leaving"]
-        boot_reused(self, boot)
+        return boot_reused(self, boot)
 
     def _measure_heap(self):
         gc.collect()

@@ -128,7 +128,7 @@ def _mqtt(table):
     mqtt.port = _number(table, "board.json: mqtt.port", 1, 65535, 1883)
     mqtt.user = _text(table, "board.json: mqtt.user", optional=True)
     mqtt.password = _text(table, "board.json: mqtt.password", optional=True)
-    mqtt.keepalive_s = _number(table, "board.json: mqtt.keepalive_s", 5, 3600, 60)
+    mqtt.keepalive_s = _number(table, "board.json: mqtt.keepalive_s", 5, 240, 60)
     mqtt.tls = _table(table, "board.json: mqtt.tls", optional=True)
     if mqtt.tls is not None:
         _text(mqtt.tls, "board.json: mqtt.tls.ca")

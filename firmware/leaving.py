@@ -32,14 +32,16 @@ async def reboot(board):
 
 def boot_reused(board, boot):
     """The gateway knows frames of this boot number or a later one: the counter was lost. Those numbers name other
-    frames, so the board starts again beyond them, and forgets what it numbered so."""
+    frames, so the board starts again beyond them, and forgets what it numbered so. Whether it goes on instead: where
+    the counter cannot be stored, each start takes a number by chance, and this one is not in use."""
     print("boot: used before:", boot)
     try:
         board.boot_counter.store(boot)
     except OSError as error:
-        # Without it the next start would end here again.
         print("boot:", error)
-        return
+        if boot != board.sealer.boot:
+            return True
     board.journal.ack(board.sealer.boot, board.sealer.seq)
     board.appliance.make_safe()
     board.reset()
+    return False

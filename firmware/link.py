@@ -30,7 +30,8 @@ class Link:
     """Owns the MQTT client, or what stands in its place on a cable: `client` is the class. `broker` is config.Mqtt;
     `birth`, `online` and `offline` are sealed messages; `counter` is the highest command counter seen; `woken` is to be
     set when there is a frame to send. `execute(verb, args)` does a command and returns None, or why it refuses.
-    `boot_reused(boot)` is told when the gateway knows a later life of this board than the board itself."""
+    `boot_reused(boot)` is told when the gateway knows a later life of this board than the board itself, and returns
+    whether this one goes on all the same."""
 
     def __init__(
         self,
@@ -68,7 +69,6 @@ class Link:
         self.woken = asyncio.Event()
         self._greeted = 0
         self._time_s = 0  # when the gateway said its newest ack
-        self._introduced = 0  # the earlier boot whose birth was said last
         self._flight = Flight(sealer.boot, journal, sealer)
         # When the backlog begins, and until when the retained ack is awaited (0: it came).
         self._begin_ms = self._ack_by_ms = 0
@@ -89,13 +89,14 @@ class Link:
             on_connect=self._on_connect,
         )
 
-    async def keep_connected(self):
+    async def keep_connected(self, beat):
         """Runs the client. A certificate's dates cannot be checked without a clock, so TLS waits for it; but not where
         nobody tells the time (mqtt_tls.py)."""
         since_ms = self._clock.real_ms()
         while self._tls and self._clock.time_s() is None and self._clock.real_ms() - since_ms < _TIMELESS_MS:
+            beat()
             await asyncio.sleep_ms(_LOOK_MS)
-        await self.client.run()
+        await self.client.run(beat)
 
     async def run(self, beat):
         """Sends what there is to send, for ever."""
@@ -153,7 +154,6 @@ class Link:
         await client.publish(self.topic + "state", self._online, retain=True)
         self.crash = True
         self._greeted = this
-        self._introduced = 0
         print("mqtt: connected")
         self.woken.set()
 
@@ -183,17 +183,17 @@ class Link:
                 beat()
                 await asyncio.sleep_ms(0)
                 continue
-            if entry[0] != self._boot and entry[0] != self._introduced:
+            if entry[0] != self._boot and entry[0] != self._flight.birth:
                 # What the board was in that boot, before a frame of it: the gateway may never have heard of it. Not
                 # retained: that is what the board is now.
-                self._introduced = entry[0]
+                self._flight.birth = entry[0]
                 try:
                     from births import sealed_birth
 
                     del sys.modules["births"]
                     birth = sealed_birth(self.mac, entry[0])
                 except MemoryError:
-                    # The next connection tries again; the gateway keeps the frames meanwhile.
+                    # It is tried again when these frames are; the gateway keeps them meanwhile.
                     birth = None
                 if birth is not None:
                     await self.client.publish_soon(self.topic + "birth", birth)
@@ -256,8 +256,8 @@ class Link:
             return "form"
         for mark in marks:
             if mark[0] > boot or (mark[0] == boot and mark[1] > flight.highest):
-                self._boot_reused(mark[0])
-                return "boot"
+                if not self._boot_reused(mark[0]):
+                    return "boot"
         # What confirms nothing more and was not said later was heard before, or overtaken: it holds no longer.
         if message[1] <= self._time_s and not flight.fresh(marks):
             return "old"

@@ -24,7 +24,7 @@ _STABLE_MS = const(60_000)  # a connection this old proves the broker well: the 
 
 
 class Client:
-    """An MQTT client. `await run()` in one task; publish and subscribe from any other while `connected`.
+    """An MQTT client. `await run(beat)` in one task; publish and subscribe from any other while `connected`.
 
     It keeps no queue and never re-publishes by itself: the journal owns every sealed frame under (device,
     boot, seq) until the gateway's own ack, so a queue here would be a second, weaker memory of the same
@@ -67,13 +67,15 @@ class Client:
         self._failures = 0
         self._closing = False
 
-    async def run(self):
-        """Connect, read, keep alive, and after any failure connect again, until close() or cancellation."""
+    async def run(self, beat):
+        """Connect, read, keep alive, and after any failure connect again, until close() or cancellation. beat(): called
+        as long as that goes on, and with True where a name server may block all else."""
         self._closing = False
         while not self._closing:
+            beat(True)
             gc.collect()  # what the last connection held goes before TLS asks for its large buffers
             self._why = None
-            self._task = asyncio.create_task(self._live())
+            self._task = asyncio.create_task(self._live(beat))
             try:
                 await self._task
             except asyncio.CancelledError:
@@ -132,7 +134,7 @@ class Client:
                 self._note(error)
         self._fail(Disconnected("closed"))
 
-    async def _live(self):
+    async def _live(self, beat):
         """One connection, from the first byte to its end."""
         try:
             await asyncio.wait_for_ms(self._open(), self._connect_s * 1000)
@@ -140,7 +142,7 @@ class Client:
             raise Disconnected("no CONNACK within %d s" % self._connect_s)
         self.connected = True
         self.connects += 1
-        keeper = asyncio.create_task(self._keep())
+        keeper = asyncio.create_task(self._keep(beat))
         greeter = asyncio.create_task(self._greet())
         try:
             while not self._closing:
@@ -171,7 +173,7 @@ class Client:
         except Exception as error:
             self._fail(error)
 
-    async def _keep(self):
+    async def _keep(self, beat):
         """Ping after half the keepalive of silence either way; dead after a whole one [3.1.2.10]."""
         socket = self._socket
         half = self._keepalive_s * 500
@@ -180,6 +182,7 @@ class Client:
         try:
             while True:
                 await asyncio.sleep_ms(half // 4)
+                beat()
                 now = ticks_ms()
                 if self._failures and ticks_diff(now, began) >= _STABLE_MS:
                     self._failures = 0

@@ -11,7 +11,8 @@ import machine
 import micropython
 from micropython import const
 
-_WATCHDOG_MS = const(15000)
+# Twice what a board that asks for a name may be blocked: two name servers that are silent, 7 s each.
+_WATCHDOG_MS = const(30000)
 _HANDED_OVER_MS = const(3600000)
 
 # Restarts the board. On the unix port the process ends with status 0; whoever started it may start it again.

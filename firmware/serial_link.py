@@ -56,8 +56,8 @@ class Client:
         self._heard_ms = ticks_ms()
         self._closing = False
 
-    async def run(self):
-        """Finds the gateway, again and again, until close() or cancellation."""
+    async def run(self, beat):
+        """Finds the gateway, again and again, until close() or cancellation. beat(): called as long as that goes on."""
         if self._port is None:
             from serial_port import open_port
 
@@ -67,10 +67,11 @@ class Client:
         reader = asyncio.create_task(self._read())
         try:
             while not self._closing:
-                await self._meet()
+                await self._meet(beat)
                 try:
                     await self._on_connect()
                     while self.connected:
+                        beat()
                         await asyncio.sleep_ms(_HELLO_MS)
                         if ticks_diff(ticks_ms(), self._heard_ms) > _PING_MS:
                             await self._send(_PING, b"")
@@ -96,11 +97,12 @@ class Client:
         self._closing = True
         self._lose("closed")
 
-    async def _meet(self):
+    async def _meet(self, beat):
         """Says hello until somebody answers it."""
         self._nonce = os.urandom(4)
         wait_ms = _HELLO_MS
         while not self.connected and not self._closing:
+            beat()
             self._answer.clear()
             self._write(_HELLO, 1, self._nonce + self.will[1])
             try:
@@ -158,8 +160,11 @@ class Client:
                     rest = bytearray()
                 data = data[at + 1 :]
                 at = data.find(b"\0")
+            # In place: with a copy for each byte, a piece of an update would take a megabyte of the heap.
+            rest += data
             # What is longer than any frame is none: its tail is found out by its CRC.
-            rest = rest + data if len(rest) <= _MOST else bytearray()
+            if len(rest) > _MOST:
+                rest = bytearray()
 
     def _hear(self, frame):
         if frame is None:

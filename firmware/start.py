@@ -55,8 +55,12 @@ _CALLED_ONCE_OF = (
     "fridge.Fridge.tasks",
     "kettle.Kettle.tasks",
 )
-# The link's longest pause is a write that waits until a dead connection is noticed.
+# The wire's, for a boot.
+_BOOT_MOST = const(0xFFFFFFFF)
+# The link's longest pause is a write that waits until a dead connection is noticed. The network's are shorter.
 _LINK_LIMIT_MS = const(300000)
+# The time is asked for every hour.
+_TIME_LIMIT_MS = const(7200000)
 
 
 def make():
@@ -177,9 +181,11 @@ def _boot(highest):
     try:
         boot.store(following)
     except OSError as error:
-        # Without flash it still measures and reports; the gateway tells if that number was used before.
+        # Without flash it still measures and reports. The next life may find the same counter, and is not to use the
+        # same numbers; once flash works again, the gateway tells how far they went (leaving.py).
         print("boot: cannot store the boot counter:", error)
-        boot.value = following
+        dice = os.urandom(2)
+        boot.value = min(following + 1 + (dice[0] << 8 | dice[1]), _BOOT_MOST)
     return boot
 
 
@@ -227,10 +233,10 @@ def _supervise(board, config, watchdog):
     supervisor = board.supervisor = Supervisor(watchdog, port.reset, board.appliance.make_safe, board.every_second)
     for task in board.appliance.tasks():
         supervisor.add(*task)
-    supervisor.add("mqtt", board.link.keep_connected)
+    supervisor.add("mqtt", board.link.keep_connected, _LINK_LIMIT_MS)
     supervisor.add("link", board.link.run, _LINK_LIMIT_MS)
     if "led" in board.appliance.drivers:
-        supervisor.add("led", board.show)
+        supervisor.add("led", board.show, _LINK_LIMIT_MS)
     if config.wifi is not None:
         try:
             from wifi import Wifi
@@ -238,5 +244,5 @@ def _supervise(board, config, watchdog):
             print("hearthgate: board.json: wifi: this port has none, it is left to the system")
             return
         wifi = Wifi(config.wifi, board.clock, config.ntp, board.appliance.is_live, board.link.client)
-        supervisor.add("wifi", wifi.keep_joined)
-        supervisor.add("time", wifi.keep_time)
+        supervisor.add("wifi", wifi.keep_joined, _LINK_LIMIT_MS)
+        supervisor.add("time", wifi.keep_time, _TIME_LIMIT_MS)

@@ -1,4 +1,5 @@
-"""Keeps the board's tasks alive: restarts what crashed, and feeds the watchdog only while every task checks in.
+"""Keeps the board's tasks alive: restarts what crashed or ended, and feeds the watchdog only while every task checks in
+that can: one that waits for a button may wait for ever.
 
 A task that hangs starves the watchdog, and the watchdog resets the board: a kettle's heater pin falls back to
 off in the reset, whatever the software was doing.
@@ -40,8 +41,9 @@ class Supervisor:
         self._watched = []
 
     def add(self, name, start, limit_ms=None):
-        """Supervises the coroutine function `start`. With `limit_ms` (real milliseconds) it is called with one
-        argument, the function to check in with, and must call that at least so often."""
+        """Supervises the coroutine function `start`, which never returns. With `limit_ms` (real milliseconds) it is
+        called with one argument, the function to check in with, and must call that at least so often; with True where
+        what follows may block all tasks: the watchdog is then fed first, if all is well."""
         self._watched.append([name, start, limit_ms, None, 0, None])
 
     async def run(self):
@@ -96,8 +98,10 @@ class Supervisor:
                 watched[_TASK] = None
 
     async def _keep(self, watched):
-        def beat():
+        def beat(*now):
             watched[_SEEN] = time.ticks_ms()
+            if now:
+                self.look()
 
         while True:
             beat()
@@ -107,8 +111,8 @@ class Supervisor:
                     await watched[_START]()
                 else:
                     await watched[_START](beat)
-                print("supervisor: ended:", watched[_NAME])
-                return
+                # Nobody else does what it did.
+                raise RuntimeError
             except Exception as error:
                 print("supervisor: crashed:", watched[_NAME])
                 self.report(error)

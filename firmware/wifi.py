@@ -35,12 +35,13 @@ class Wifi:
         self._host = host
         self._is_live = is_live
 
-    async def keep_joined(self):
+    async def keep_joined(self, beat):
         """Joins the network, and joins again when it is lost: whatever state the radio is in, and whatever it says of
         that. Never blocks the loop. Raises what the driver raises only when it has raised for many minutes."""
         failed = errors = silent_s = 0
         patience_s = _SILENT_S
         while True:
+            beat()
             wait_s = _LOOK_S
             try:
                 station = network.WLAN(network.STA_IF)
@@ -94,14 +95,16 @@ class Wifi:
         print("wifi: not joined, status", station.status())
         return False
 
-    async def keep_time(self):
+    async def keep_time(self, beat):
         """Sets the clock from the network, and again every hour against its drift. Asking blocks the loop for as
-        long as the name server takes: never while a kettle heats."""
+        long as the name server takes (7 s for each that is silent): never while a kettle heats."""
         if self._host:
             ntptime.host = self._host
         while True:
             while self._is_live(self._clock.uptime_ms()):
+                beat()
                 await asyncio.sleep_ms(1000)
+            beat(True)
             try:
                 # The machine's own clock too: TLS looks at that one.
                 ntptime.settime()

@@ -7,12 +7,14 @@ confirms what it has taken. A confirmation, like a broker's, promises nothing: o
 import asyncio
 import contextlib
 import logging
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any
 
 from gateway.app.inbox import Message
-from gateway.app.serial_port import baud_of, open_port
+from gateway.app.serial_pace import Pace
+from gateway.app.serial_port import baud_of, open_port, place_of
 from gateway.forward.backoff import Backoff
 from gateway.wire import topics
 from gateway.wire.cable import (
@@ -75,6 +77,8 @@ class SerialSource:
         self._waiting: asyncio.Queue[Message] = asyncio.Queue()
         self._port: Any = None
         self._unsent = bytearray()
+        self._pace = Pace(place_of(url), time.monotonic)
+        self._breath: asyncio.TimerHandle | None = None
         self._came: asyncio.Queue[bytes] = asyncio.Queue()
         self._lent = 0
         self._ours = asyncio.Event()
@@ -231,10 +235,13 @@ class SerialSource:
                     log.warning("%s: %s", name, why)
                     return False
                 with contextlib.suppress(TimeoutError):
-                    async with asyncio.timeout(_ANSWER_S + len(payload) * _BITS / self._baud):
+                    async with asyncio.timeout(self._patience_s(len(payload))):
                         await board.confirmed.wait()
                     return not board.gone
             return False
+
+    def _patience_s(self, count: int) -> float:
+        return _ANSWER_S + count * _BITS / self._baud + self._pace.takes_s(count)
 
     def _forget(self, name: str) -> None:
         """A board is no longer there: its last will says so."""
@@ -259,14 +266,20 @@ class SerialSource:
         loop, port = asyncio.get_running_loop(), self._port
         if port is None:
             return
+        if wait_s := self._pace.wait_s():
+            loop.remove_writer(port.fileno())
+            if self._breath is None or self._breath.when() <= loop.time():
+                self._breath = loop.call_later(wait_s, self._flush)
+            return
         try:
-            sent = port.write(bytes(self._unsent)) if self._unsent else 0
+            sent = port.write(self._pace.piece(self._unsent)) if self._unsent else 0
         except BlockingIOError:
             sent = 0
         except OSError:
             self._came.put_nowait(b"")
             return
         del self._unsent[: sent or 0]
+        self._pace.wrote(sent or 0)
         if self._unsent:
             loop.add_writer(port.fileno(), self._flush)
         else:

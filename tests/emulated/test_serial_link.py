@@ -167,7 +167,7 @@ class House:
         return self.db.connection.execute("SELECT boot, seq FROM frame ORDER BY boot, seq").fetchall()
 
     async def command(self, verb: str) -> None:
-        counter = await self.store(devices.next_command, self.db, self.device.id)
+        counter = await self.store(devices.next_command, self.db, self.device.id, EPOCH_MS // 1000)
         sealed = seal(KEY, "cmd", encode_command(counter, EPOCH_MS // 1000 * 100, verb))
         assert await self.source.publish(topics.topic(DEVICE, "cmd"), sealed, retain=False)
 

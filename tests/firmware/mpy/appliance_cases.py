@@ -257,3 +257,9 @@ async def test_a_cancelled_or_crashed_loop_leaves_it_safe():
     except RuntimeError:
         pass
     assert safe == [1, 1]
+
+
+def test_its_limit_outlasts_two_silent_name_servers_and_ends_before_the_watchdog():
+    appliance, _, _ = made()
+    name, _, limit_ms = appliance.tasks()[0]
+    assert name == "appliance" and 15000 < limit_ms < 30000

@@ -42,6 +42,7 @@ WRONG = (
     ("mqtt.port", "1883"),
     ("mqtt.port", True),
     ("mqtt.keepalive_s", 1),
+    ("mqtt.keepalive_s", 241),
     ("link", "usb"),
     ("link", 1),
     ("mqtt.tls", True),

@@ -108,7 +108,7 @@ async def test_tls_waits_for_a_clock_but_not_for_ever():
         bench.link._tls = True
         ran = []
 
-        async def run():
+        async def run(beat):
             ran.append(bench.clock.now)
 
         async def pause(_):
@@ -120,7 +120,7 @@ async def test_tls_waits_for_a_clock_but_not_for_ever():
         sleep_ms = asyncio.sleep_ms
         asyncio.sleep_ms = pause
         try:
-            await bench.link.keep_connected()
+            await bench.link.keep_connected(lambda: None)
         except asyncio.CancelledError:
             pass
         finally:

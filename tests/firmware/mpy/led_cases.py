@@ -55,7 +55,7 @@ async def test_the_led_follows_the_board():
         await real(0)
 
     asyncio.sleep_ms = sleep_ms
-    task = asyncio.create_task(board.show())
+    task = asyncio.create_task(board.show(lambda: None))
 
     async def until(end_ms):
         while now[0] < end_ms:

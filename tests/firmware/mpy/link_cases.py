@@ -97,6 +97,16 @@ async def test_an_ack_of_what_never_left_tells_that_the_boot_number_is_used_up()
     assert bench.reused == [BOOT], "sealed, but never sent"
 
 
+async def test_a_life_that_goes_on_under_its_own_number_hears_what_is_confirmed():
+    bench = Bench()
+    bench.link._boot_reused = lambda boot: True
+    bench.seal(3)
+    await bench.greeted()
+    bench.ack((BOOT + 40_000, 9), (BOOT, 2))
+    assert bench.journal.held == 1
+    assert bench.link.refused == {}
+
+
 async def test_a_connection_that_dies_while_sending_loses_nothing():
     bench = Bench()
     bench.seal(3)

@@ -26,7 +26,7 @@ async def main():
 
     client = mqtt.Client("127.0.0.1", int(sys.argv[1]), "a0b1c2d3e4f5", on_connect=on_connect)
     made = free()
-    running = asyncio.create_task(client.run())
+    running = asyncio.create_task(client.run(lambda *_: None))
     await asyncio.wait_for(ready.wait(), 10)
     connected = free()
     for _ in range(100):

@@ -70,7 +70,7 @@ async def state():
 
 async def main():
     orders = asyncio.StreamReader(sys.stdin)
-    running.append(asyncio.create_task(client.run()))
+    running.append(asyncio.create_task(client.run(lambda *_: None)))
     say(event="start")
     while True:
         line = await orders.readline()

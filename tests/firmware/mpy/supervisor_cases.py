@@ -173,19 +173,48 @@ async def test_long_health_forgives_old_crashes():
     assert set(waits) == {1000}
 
 
-async def test_a_task_that_ends_is_done():
+async def test_a_task_that_ends_is_started_again_as_one_that_crashed():
     bench = Bench()
+    waits, real = fast(bench)
     runs = []
 
     async def end():
         runs.append(1)
 
     bench.supervisor.add("end", end)
-    task = asyncio.create_task(bench.supervisor.run())
-    await asyncio.sleep_ms(20)
+    task = asyncio.create_task(bench.supervisor._keep(bench.supervisor._watched[0]))
+    for _ in range(60):
+        await real(0)
+        if bench.resets:
+            break
     task.cancel()
-    assert runs == [1]
-    assert bench.supervisor.crashes == 0
+    assert len(runs) == 8
+    assert waits[:3] == [1000, 2000, 4000]
+    assert bench.safe and bench.resets, "what nobody does is not left undone for ever"
+
+
+async def test_before_it_blocks_the_loop_a_task_has_the_watchdog_fed_if_all_is_well():
+    bench = Bench()
+    beats = []
+
+    async def start(beat):
+        beats.append(beat)
+        await asyncio.Event().wait()
+
+    bench.supervisor.add("loop", start, 10000)
+    bench.supervisor.add("time", start, 7200000)
+    task = asyncio.create_task(bench.supervisor.run())
+    await asyncio.sleep_ms(5)
+    fed = bench.watchdog.fed
+    bench.time.now = 900
+    beats[1]()
+    assert bench.watchdog.fed == fed, "to check in alone feeds nothing"
+    beats[1](1)
+    assert bench.watchdog.fed == fed + 1
+    bench.time.now = 10001
+    beats[1](1)
+    assert bench.watchdog.fed == fed + 1 and bench.safe, "the other one hangs"
+    task.cancel()
 
 
 async def test_shutting_down_makes_the_board_safe_and_cancels_all():

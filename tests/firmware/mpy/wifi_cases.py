@@ -140,17 +140,25 @@ def dice(most):
     return (DICE[0] >> 12) % most
 
 
+beats = [0, 0, 0]  # how many, when the last was, the longest pause
+
+
+def beat():
+    beats[:] = [beats[0] + 1, now[0], max(beats[2], now[0] - beats[1])]
+
+
 def run(seconds, plan=()):
     """A fresh board's Wi-Fi for so long. Returns the first and last second of each time in which things came
     through, and how often the supervisor had to start the task again."""
     now[0] = 0
     radio.__init__()
+    beats[:] = [0, 0, 0]
     Asyncio.until, Asyncio.plan, Asyncio.good = seconds, list(plan), []
     station = Wifi({"ssid": "home", "password": "secret"}, None, None, None, Client())
     restarts = 0
     while True:
         try:
-            station.keep_joined().send(None)
+            station.keep_joined(beat).send(None)
         except Over:
             return Asyncio.good, restarts
         except (OSError, RuntimeError):
@@ -258,3 +266,44 @@ def test_a_broker_that_is_away_costs_little_wifi():
 def test_a_driver_that_only_raises_is_left_to_the_supervisor():
     _, restarts = run(3600, [(1, fault(raises={"active": ERRORS[0], "isconnected": ERRORS[1]}))])
     assert 1 <= restarts <= 6
+
+
+def test_it_checks_in_well_within_its_limit_whatever_the_radio_does():
+    for happen in (fault(refuses=True), fault(says=WRONG_PASSWORD, refuses=True), fault(stuck=True), lose):
+        run(8000, [(100, happen)])
+        assert beats[0] > 50 and beats[1] > 7900 and beats[2] < 100, beats
+
+
+def test_the_watchdog_is_fed_right_before_a_name_server_may_block_everything():
+    told = []
+
+    class Loop:
+        @staticmethod
+        async def sleep_ms(ms):
+            told.append(ms)
+            if len(told) > 12:
+                raise Over
+
+    class Clock:
+        offline = 0
+
+        def uptime_ms(self):
+            return 0
+
+        def set_time_s(self, time_s, source):
+            pass
+
+    def settime():
+        told.append("asked")
+        if len(told) < 8:
+            raise OSError(-202)
+
+    live = [True, True, False, False, False, False, False]
+    wifi.asyncio, wifi.ntptime.settime = Loop, settime
+    station = Wifi({}, Clock(), None, lambda now: live.pop(0) if live else False, None)
+    try:
+        station.keep_time(lambda blocks=False: told.append("feed" if blocks else "beat")).send(None)
+    except Over:
+        told.append("over")
+    assert told[:4] == ["beat", 1000, "beat", 1000], told
+    assert told[4:10] == ["feed", "asked", 15000, "feed", "asked", 3600000], told
