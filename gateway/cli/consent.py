@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from gateway.app.gateway import real_now_ms
+from gateway.app.now import real_now_ms
 from gateway.app.settings import Settings
 from gateway.cli import consent_house, consent_proof, consent_show, drafts
 from gateway.cli.consent_options import (
@@ -33,7 +33,7 @@ from gateway.cli.opened import opened
 from gateway.cli.wording import counted
 from gateway.consent import household_people, register
 from gateway.consent.giving import check_bundle, check_giving
-from gateway.consent.grants import Grant, GrantError, describe
+from gateway.consent.grants import ANY_DEVICE, Grant, GrantError, describe
 
 app = typer.Typer(
     help="Give, change and take back what may leave, and see what was agreed to. Without a grant nothing leaves.",
@@ -73,8 +73,10 @@ def grant(
         at = house(settings, db, recipient)
         offered = drafts.given(at, recipient, category, purpose, chosen, explicit=explicit or not yes)
         check_bundle(offered, at.vocabulary)
+        _check_second_yes(offered, at, yes=yes, explicit=explicit)
         check_giving(offered, household_people.find(db, subject), at.vocabulary)
     _note_missing_sink(settings, offered[0])
+    _note_unknown_devices(at, offered[0])
     # Nothing is held open while somebody reads: the gateway goes on, and other commands may.
     if not _agreed(offered, at, yes=yes, twice=explicit):
         raise typer.Exit(1)
@@ -115,6 +117,7 @@ def change(
         old = register.find(db, grant_id)
         at = house(settings, db, old.recipient)
         draft = drafts.next_version(old, at, chosen, explicit=twice)
+        _check_second_yes([draft], at, yes=yes, explicit=explicit)
         check_giving([draft], household_people.find(db, draft.subject), at.vocabulary)
     if not _agreed([draft], at, yes=yes, twice=explicit):
         raise typer.Exit(1)
@@ -124,6 +127,8 @@ def change(
         said = drafts.fields(old, at, chosen, explicit=twice)
         new = register.change(db, grant_id, real_now_ms(), at.vocabulary, text=draft.text, **said)
     typer.echo(f"Changed: {new.id} is at version {new.version} now.")
+    if new.paused_ms is not None:
+        typer.echo(f"It rests still: `hearthgate consent resume {new.id}` lets it work.")
 
 
 @app.command()
@@ -170,6 +175,13 @@ app.command("rotate")(consent_house.rotate)
 app.command("local-use")(consent_house.use_locally)
 
 
+def _check_second_yes(offered: Sequence[Grant], at: House, *, yes: bool, explicit: bool) -> None:
+    """What the household's rules ask for too, said with the option that does it. Raises GrantError."""
+    sensitive = [draft.category for draft in offered if draft.category in at.vocabulary.sensitive]
+    if sensitive and yes and not explicit:
+        raise GrantError(f"{sensitive[0]} is sensitive: beside --yes it takes a second, explicit yes, --explicit")
+
+
 def _agreed(offered: Sequence[Grant], at: House, *, yes: bool, twice: bool) -> bool:
     """Show the words, and ask; False if somebody said no. A sensitive one is asked about twice."""
     typer.echo("\n\n".join(dict.fromkeys(draft.text for draft in offered)))
@@ -199,6 +211,13 @@ def _note_missing_sink(settings: Settings, draft: Grant) -> None:
     elif not any(draft.purpose in sink.purposes for sink in theirs):
         names = ", ".join(sink.name for sink in theirs)
         typer.echo(f"Note: the sink {names} takes nothing for {draft.purpose!r}, so nothing will leave.", err=True)
+
+
+def _note_unknown_devices(at: House, draft: Grant) -> None:
+    unknown = [device for device in draft.devices if device != ANY_DEVICE and device not in at.names]
+    if unknown:
+        known = ", ".join(at.names) or "none yet"
+        typer.echo(f"Note: no device {', '.join(unknown)} is enrolled (there: {known}).", err=True)
 
 
 def _sentence(one: Grant, settings: Settings) -> str:

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from gateway.app.gateway import real_now_ms
+from gateway.app.now import real_now_ms
 from gateway.cli.consent_options import Json
 from gateway.cli.opened import opened
 from gateway.cli.wording import counted

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from gateway.app.gateway import real_now_ms
+from gateway.app.now import real_now_ms
 from gateway.app.settings import Settings
 from gateway.cli.drafts import House
 from gateway.consent.vocabulary import CATEGORIES, GRANULARITIES, PURPOSES

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from gateway.access import destination
-from gateway.app.gateway import real_now_ms
+from gateway.app.now import real_now_ms
 from gateway.cli import drafts
 from gateway.cli.consent_options import (
     Devices,

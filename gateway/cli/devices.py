@@ -1,8 +1,10 @@
 """`hearthgate devices`: who may speak to the gateway."""
 
 import json
+import os
 import time
-from datetime import datetime
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -11,8 +13,9 @@ from rich.console import Console
 from rich.table import Column, Table
 
 from gateway.app import admission, rekeying
-from gateway.app.gateway import real_now_ms
+from gateway.app.now import real_now_ms
 from gateway.cli.opened import opened
+from gateway.cli.wording import to_the_second
 from gateway.store import crashes, devices
 from gateway.store.database import StoreError
 from gateway.wire.crash import STARTS
@@ -28,7 +31,7 @@ def list_devices(
     context: typer.Context, as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False
 ) -> None:
     """Show every device, what it says it is, and when it was last heard."""
-    with opened(context) as (_, db):
+    with opened(context) as (settings, db):
         rows = [(device, devices.newest_birth(db, device.id)) for device in devices.registry(db).values()]
         new_keys = rekeying.pending(db)
     if as_json:
@@ -61,8 +64,9 @@ def list_devices(
     for device, birth in rows:
         state = _state(device)
         if device.device in new_keys:
-            state += f"; waits for its new key since {_local(new_keys[device.device].begun_ms)}"
-        heard = _local(device.seen_ms) if device.seen_ms else "never"
+            since = to_the_second(new_keys[device.device].begun_ms, settings.timezone)
+            state += f"; waits for its new key since {since}"
+        heard = to_the_second(device.seen_ms, settings.timezone) if device.seen_ms else "never"
         said = (birth.kind, birth.model, birth.firmware) if birth else ("?", "?", "?")
         table.add_row(device.device, device.name, *said, state, heard)
     Console().print(table)
@@ -71,7 +75,7 @@ def list_devices(
 @app.command()
 def show(context: typer.Context, device: Annotated[str, typer.Argument(help="The board's id.")]) -> None:
     """Show one device, and why it crashed, if it did."""
-    with opened(context) as (_, db):
+    with opened(context) as (settings, db):
         known = devices.registry(db).get(device)
         if known is None:
             raise StoreError(f"no device {device!r}; `hearthgate devices list` shows them.")
@@ -81,7 +85,7 @@ def show(context: typer.Context, device: Annotated[str, typer.Argument(help="The
     if birth is not None:
         typer.echo(f"{birth.kind} {birth.model}, firmware {birth.firmware}, boot {birth.boot}")
     if known.seen_ms:
-        typer.echo(f"last heard {_local(known.seen_ms)}")
+        typer.echo(f"last heard {to_the_second(known.seen_ms, settings.timezone)}")
     if not reports:
         typer.echo("It never told of a crash.")
         return
@@ -91,8 +95,8 @@ def show(context: typer.Context, device: Annotated[str, typer.Argument(help="The
     for report in reports:
         crash = report.crash
         typer.echo(
-            f"\n{_local(report.received_ms)}: boot {crash.boot} (started by {crash.cause_word}), crash {crash.nth} "
-            f"since the report before, {crash.heap} bytes of heap free"
+            f"\n{to_the_second(report.received_ms, settings.timezone)}: boot {crash.boot} (started by "
+            f"{crash.cause_word}), crash {crash.nth} since the report before, {crash.heap} bytes of heap free"
         )
         typer.echo(crash.text.rstrip() or crash.headline)
 
@@ -115,15 +119,16 @@ def add(
         try:
             key = bytes.fromhex(key_file.read_text(encoding="ascii").strip())
         except (OSError, ValueError) as why:
-            raise StoreError(f"{key_file}: {why}. It must hold the key as hex digits.") from why
+            said = getattr(why, "strerror", None) or "it holds something else"
+            raise StoreError(f"{key_file}: {said}. It must hold the key as hex digits.") from why
     elif write_key is None:
         raise StoreError("a new key has to get to the board: name a file for it with --write-key, or give --key-file.")
-    with opened(context) as (settings, db):
+    with _place_for_key(write_key), opened(context) as (settings, db):
         enrolled = devices.enrol(db, device, name or device, real_now_ms(), key)
+        if write_key is not None:
+            write_key.write_text(enrolled.key.hex() + "\n", encoding="ascii")
         told = admission.tell_mosquitto(settings.broker, db)
     if write_key is not None:
-        write_key.touch(mode=0o600)
-        write_key.write_text(enrolled.key.hex() + "\n", encoding="ascii")
         typer.echo(
             f"Enrolled {device} ({enrolled.name}). Its key is in {write_key}: put it on the board, then delete it."
         )
@@ -164,8 +169,24 @@ def _state(device: devices.Device) -> str:
     return "revoked" if device.revoked else "online" if device.online else "offline"
 
 
-def _local(at_ms: int) -> str:
-    return datetime.fromtimestamp(at_ms / 1000).astimezone().isoformat(" ", "seconds")
+@contextmanager
+def _place_for_key(file: Path | None) -> Iterator[None]:
+    """A new file for the key, before the device has that key: one that could not be written would lock the board out.
+    Raises StoreError."""
+    if file is None:
+        yield
+        return
+    try:
+        # exclusive: a file that is there already would stay readable by whoever can read it
+        os.close(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
+    except OSError as why:
+        raise StoreError(f"{file}: {why.strerror}. Name a new file in a folder that can be written.") from why
+    try:
+        yield
+    except BaseException:
+        if not file.stat().st_size:
+            file.unlink()
+        raise
 
 
 def _say(told: "Told | None") -> None:

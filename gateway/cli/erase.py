@@ -4,9 +4,11 @@ from typing import Annotated
 
 import typer
 
-from gateway.app.gateway import real_now_ms
+from gateway.app.now import real_now_ms
 from gateway.cli.opened import opened
 from gateway.forward import erasure
+from gateway.store import devices
+from gateway.store.database import StoreError
 
 app = typer.Typer(
     help="Erase a device's readings, or a person's name and words, here; recipients that were sent some of it are "
@@ -26,7 +28,12 @@ def device(
     yes: Yes = False,
 ) -> None:
     """Erase every reading of a device. It stays enrolled and goes on measuring, unless it is to be forgotten."""
-    if not yes and not typer.confirm(f"Erase every reading of {device_id}? This cannot be undone."):
+    with opened(context) as (_, db):
+        known = devices.registry(db).get(device_id)
+    if known is None:  # said before anybody is asked
+        raise StoreError(f"no device {device_id!r}; `hearthgate devices list` shows them.")
+    what = f"Erase every reading of {known.name} ({device_id}){', and its name and key' if forget else ''}?"
+    if not yes and not typer.confirm(f"{what} This cannot be undone."):
         typer.echo("Nothing was changed.")
         raise typer.Exit(1)
     with opened(context) as (_, db):

@@ -7,8 +7,8 @@ from typing import Annotated
 import typer
 
 from gateway.app import household
-from gateway.app.gateway import real_now_ms
 from gateway.app.household import HouseholdError
+from gateway.app.now import real_now_ms
 from gateway.cli.opened import opened
 
 app = typer.Typer(
@@ -52,7 +52,8 @@ def import_file(
     try:
         text = file.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as why:
-        raise HouseholdError(f"{file}: {why}. Name a file of `hearthgate household export`.") from why
+        said = getattr(why, "strerror", None) or "it is no text"
+        raise HouseholdError(f"{file}: {said}. Name a file of `hearthgate household export`.") from why
     with opened(context) as (_, db):
         taken = household.take_in(db, text, real_now_ms())
     typer.echo(

@@ -2,9 +2,11 @@
 
 import asyncio
 import contextlib
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
+from difflib import get_close_matches
 from importlib import import_module
 from pathlib import Path
 from typing import Annotated, Any
@@ -17,6 +19,7 @@ from gateway.app import settings as settings_module
 from gateway.app.settings import SettingsError
 from gateway.errors import HearthgateError
 
+_LINE_END = re.compile(r"(?<!\n)\n(?!\n)")
 _MODULES = (
     *("boards", "flash", "update", "broker", "devices"),
     *("consent", "audit", "household", "export", "erase", "doctor"),
@@ -34,10 +37,23 @@ class Commands(TyperGroup):
     def get_command(self, ctx: Any, cmd_name: str) -> Any:
         """The command of that name."""
         if cmd_name not in _MODULES:
+            near = get_close_matches(cmd_name, _MODULES, 1)
+            if near and cmd_name not in self.commands and not ctx.resilient_parsing:
+                ctx.fail(f"No such command {cmd_name!r}. Did you mean {near[0]!r}?")
             return super().get_command(ctx, cmd_name)
         command = typer.main.get_command(import_module(f"gateway.cli.{cmd_name}").app)
         command.name = cmd_name
+        # The shell's completion is that of the whole command.
+        command.params = [one for one in command.params if one.name not in ("install_completion", "show_completion")]
+        _flow(command)
         return command
+
+
+def _flow(command: Any) -> None:
+    """Its paragraphs break where the window does, and not where the source's lines end."""
+    command.help = _LINE_END.sub(" ", command.help or "")
+    for below in getattr(command, "commands", {}).values():
+        _flow(below)
 
 
 app = typer.Typer(

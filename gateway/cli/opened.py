@@ -16,6 +16,9 @@ from gateway.store.database import Database
 def opened(context: typer.Context) -> Iterator[tuple[Settings, Database]]:
     """(settings, database); closed at the end. A gateway may run beside it: it lends the database meanwhile."""
     settings = settings_module.load(context.obj)
+    file = Path(context.obj or settings_module.DEFAULT_PATH)
+    if not file.exists() and not settings.store.path.exists():  # it may be the wrong folder
+        typer.echo(f"No {file} and no database in {Path.cwd()}: a new household begins here.", err=True)
     with opened_at(settings.store.path) as db:
         if db.notice is not None:
             typer.echo(db.notice, err=True)

@@ -75,8 +75,8 @@ Incoming = SealedFrame | SealedBirth | StateChange | CrashReport | DeadLetter
 class Committed:
     """What one commit did. `acks`: (device row, boot) -> high-water mark, for every boot that was heard or that a gap
     spoke of, the last one heard last; but not of an earlier boot whose birth has not come, until its frames come again:
-    a board says that birth before them, and only to who is there. `missing`: numbers that boards said are gone, and that are not here. `states`:
-    what boards said of themselves, but for what they said in an earlier boot."""
+    a board says that birth before them, and only to who is there. `missing`: numbers that boards said are gone, and
+    that are not here. `states`: what boards said of themselves, but for what they said in an earlier boot."""
 
     acks: dict[tuple[int, int], int] = field(default_factory=dict)
     stored: int = 0

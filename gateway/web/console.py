@@ -16,7 +16,7 @@ from nicegui.client import Client
 import gateway
 from gateway.app.gateway import Gateway
 from gateway.errors import HearthgateError
-from gateway.web import api, home, layout, left, problems, sharing
+from gateway.web import api, home, layout, left, nowhere, problems, sharing
 from gateway.web.guard import Guard
 from gateway.web.live import Live
 
@@ -132,6 +132,7 @@ def build(live: Live, host: str) -> FastAPI:
     # A second console in the same process (tests) begins with a NiceGUI that takes middleware again.
     pages.middleware_stack = None
     pages.user_middleware.clear()
+    pages.add_exception_handler(404, nowhere.answer)
     Client.shared_head_html = ""
     ui.add_css(layout.style(), shared=True)
     for path, builder in _PAGES.items():

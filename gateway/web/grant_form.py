@@ -152,7 +152,7 @@ class GrantForm:
         if self._draft is None:
             return f"{words.sentence(self._wrong)}."
         if self._fields.person is None:
-            return "Please write your name first: a grant says who agreed to it."
+            return "Please write your name first: whatever is shared says who agreed to it."
         if self._draft.category in self._live.vocabulary.sensitive and not self._draft.explicit:
             return "This is sensitive: please say yes to it a second time, above."
         if read != self._draft.text:

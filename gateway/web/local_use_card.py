@@ -11,12 +11,6 @@ from gateway.web.consent_view import SharingView
 from gateway.web.live import Live
 from gateway.web.parts import Box, Choice, Text
 
-_MODES = {
-    Mode.KEEP.value: "Always told to this home",
-    Mode.GRANTED.value: "Told only while you share it with somebody",
-    Mode.UNMEASURED.value: "Measured only while you share it with somebody",
-}
-
 
 class LocalUseCard:
     """A choice for each kind of data, and for each appliance. `after` is called when something was changed."""
@@ -71,7 +65,7 @@ class LocalUseCard:
             await self._set(device, category, Mode(choice.value))
 
         label = words.sentence(known.get(category, category))
-        choice = Choice(label, f"use-{device}-{category}", _MODES, Mode.KEEP.value, changed)
+        choice = Choice(label, f"use-{device}-{category}", words.LOCAL_USE, Mode.KEEP.value, changed)
         self._choices[device, category] = choice
 
     async def _set(self, device: str, category: str, mode: Mode) -> None:

@@ -20,7 +20,7 @@ class PeopleCard:
         self.after: Callable[[], Awaitable[None]] = self._typed
         with Box("section", "card", aria_label="People"):
             Text("h2", "Who lives here")
-            Text("p", "A grant says who agreed to it. A child cannot agree to marketing.", "soft")
+            Text("p", "Whatever is shared says who agreed to it. A child cannot agree to marketing.", "soft")
             self._list = Box("ul", "lines")
             with Box("details"):
                 Text("summary", "Add somebody")

@@ -27,6 +27,11 @@ _HAPPENINGS: Final = {
     "base": ("Lifted off its base", "Put on its base"),
     "dry": ("Enough water again", "Stopped: too little water"),
 }
+LOCAL_USE: Final = {
+    "keep": "Always told to this home",
+    "granted": "Told only while you share it with somebody",
+    "unmeasured": "Measured only while you share it with somebody",
+}
 _UNITS: Final = {"Cel": "°C", "%RH": "% humidity", "%": "%", "/": "", "s": "s", "B": "bytes", "W": "W", "kg": "kg"}
 _MONTHS: Final = (
     "January", "February", "March", "April", "May", "June", "July",

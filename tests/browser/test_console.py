@@ -15,7 +15,7 @@ from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.support.ui import Select
 
-from gateway.app.gateway import real_now_ms
+from gateway.app.now import real_now_ms
 from gateway.consent import register
 from gateway.consent.vocabulary import Granularity
 from gateway.web import words
@@ -193,6 +193,15 @@ def test_problems_say_what_could_not_be_used(browser: Chrome, household: Any) ->
     see(browser, "Your appliances cannot be heard")
     household.gateway.source.trouble = None
     until(browser, lambda: "cannot be heard" not in text(browser), "the trouble stays")
+
+
+def test_an_address_without_a_page_shows_the_way_to_those_there_are(browser: Chrome, household: Any) -> None:
+    browser.get(f"{household.url}nosuch")
+    see(browser, "There is no such page")
+    browser.find_element(By.LINK_TEXT, "Home").click()
+    see(browser, "Kitchen fridge")
+    status, said = ask(household, "GET", "/nosuch")
+    assert (status, said["detail"]) == (404, "Not Found")
 
 
 def test_nothing_is_loaded_from_elsewhere_and_nothing_fails(browser: Chrome, household: Any) -> None:

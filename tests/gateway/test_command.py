@@ -89,9 +89,13 @@ def test_a_key_that_cannot_be_written_is_given_to_no_device(tmp_path: Path):
     assert "Name a new file" in hearthgate(tmp_path, *words, "nowhere/k.key").stderr
     assert "No device yet" in hearthgate(tmp_path, "devices", "list").stdout
     assert hearthgate(tmp_path, *words, "k.key").returncode == 0
+    assert (tmp_path / "k.key").stat().st_mode & 0o777 == 0o600
     key = (tmp_path / "k.key").read_text()
     assert "File exists" in hearthgate(tmp_path, *words, "k.key").stderr
     assert (tmp_path / "k.key").read_text() == key
+    (tmp_path / "empty.key").touch(0o644)  # what is there stays readable by whoever can read it
+    assert "Name a new file" in hearthgate(tmp_path, *words, "empty.key").stderr
+    assert (tmp_path / "empty.key").read_text() == ""
     assert hearthgate(tmp_path, "devices", "add", "kitchen", "--write-key", "other.key").returncode == 2
     assert not (tmp_path / "other.key").exists()
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from gateway.app.gateway import real_now_ms
+from gateway.app.now import real_now_ms
 from gateway.consent import audit
 from gateway.consent.receipt import open_receipt
 from tests.gateway.commands import Done, run
@@ -51,7 +51,7 @@ def test_several_things_are_given_in_one_act_and_a_sensitive_one_only_alone(hous
     bundled = consent(house, "grant", *WORDS, "--category", "presence", *two, "--yes", "--explicit")
     assert (bundled.returncode, "ask for it alone" in bundled.stderr) == (2, True)
     unsaid = consent(house, "grant", *WORDS, "--category", "presence", "--yes")
-    assert (unsaid.returncode, "second, explicit yes" in unsaid.stderr) == (2, True)
+    assert (unsaid.returncode, "second, explicit yes, --explicit" in unsaid.stderr) == (2, True)
     once = consent(house, "grant", *WORDS, "--category", "presence", says="y\nn\n")
     assert (once.returncode, "Nothing was changed" in once.stdout) == (1, True)
     twice = consent(house, "grant", *WORDS, "--category", "presence", says="y\ny\n")
@@ -94,6 +94,20 @@ def test_a_grant_is_changed_paused_resumed_and_taken_back_and_shows_it(house: Pa
         assert "revoked" in consent(house, late, id_, *more).stderr
     assert "Nothing leaves this house" in consent(house, "list").stdout
     assert "1 did once" in consent(house, "list").stdout
+
+
+def test_a_change_of_a_grant_that_rests_says_that_it_rests(house: Path):
+    consent(house, "grant", *WORDS, "--category", "temperature", "--yes")
+    (grant,) = listed(house)
+    consent(house, "pause", grant["id"])
+    changed = consent(house, "change", grant["id"], "--granularity", "hour", "--yes")
+    assert f"rests still: `hearthgate consent resume {grant['id']}`" in changed.stdout
+    assert listed(house)[0]["state"] == "paused"
+
+
+def test_a_device_that_nobody_knows_is_told(house: Path):
+    given = consent(house, "grant", *WORDS, "--category", "door", "--device", "a0b1c2d3e4f5", "--yes")
+    assert "no device a0b1c2d3e4f5 is enrolled (there: none yet)" in given.stderr
 
 
 def test_one_that_begins_later_and_one_that_nobody_takes_are_told(house: Path):

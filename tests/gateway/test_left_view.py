@@ -86,11 +86,11 @@ def test_what_people_did_is_told_by_their_names(household: Any, board: Any, queu
     local_use.set_mode(household.db, "*", "energy", Mode.UNMEASURED, household.now_ms)
     told = [line.text for line in lines(household, Which.ACTS)]
     assert told == [
-        "What every appliance may tell of energy was set: unmeasured.",
-        "Cold Things Ltd is asked to erase what it got while Cold Things Ltd may get temperature, for "
-        "product-improvement.",
-        "Somebody stopped that Cold Things Ltd may get temperature, for product-improvement.",
-        "Robin agreed that Cold Things Ltd may get temperature, for product-improvement.",
+        "What every appliance may tell of energy was set: measured only while you share it with somebody.",
+        "Cold Things Ltd is asked to erase what it got while Cold Things Ltd may get temperature, to make "
+        "better appliances.",
+        "Somebody stopped that Cold Things Ltd may get temperature, to make better appliances.",
+        "Robin agreed that Cold Things Ltd may get temperature, to make better appliances.",
         "Robin is in the household, as an adult.",
     ]
     assert Role.ADULT.value not in told[-2]
