@@ -235,10 +235,9 @@ def _read(path):
     try:
         with open(path, "rb") as file:
             text = file.read(32)
-    except OSError:
-        return 0
-    try:
         # Without its end of line the file was cut while it was written.
-        return max(0, int(text)) if text.endswith(b"\n") else 0
-    except ValueError:
-        return 0
+        if text.endswith(b"\n"):
+            return max(0, int(text))
+    except (OSError, ValueError):
+        pass
+    return 0

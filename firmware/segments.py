@@ -102,7 +102,7 @@ class Segments:
             if not isinstance(error, MemoryError):
                 self.flash_errors += 1
                 self.failures += 1
-            if isinstance(error, OSError) and error.errno == _ENOSPC:
+            if _ENOSPC in error.args:
                 self.limit = min(self.limit, max(1, self.count - 1))
             if mode == "wb":
                 self.last -= 1

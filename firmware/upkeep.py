@@ -8,36 +8,37 @@ from segments import OVERHEAD, SEGMENT_BYTES, record
 # Blocks that stay free: one for a segment that is written anew, the others for directories that grow.
 _SPARE_BLOCKS = const(4)
 _ENOSPC = const(28)
-# What to keep: all; what matters; nothing of the oldest segment but that it was there; not even that.
+# What to keep: all; what matters; of the oldest no more than that it was there; not even that.
 _ALL = const(0)
 _WHAT_MATTERS = const(1)
 _NOTHING = const(2)
 _FORGET = const(3)
+_ANY = const(1 << 24)  # more bytes than there are
 
 
 def find(segments, path):
     """Finds out what there is in the folder `path`, and makes it if there is none. Reads every record."""
+    items = []
     try:
         os.mkdir(path)
     except OSError:
         pass  # it is there; where not, the next line tells
     try:
-        stale = []
-        for entry in os.ilistdir(path):
-            if entry[0].isdigit():
-                segment = int(entry[0])
-                segments.count += 1
-                segments.first = segment if segments.count == 1 else min(segment, segments.first)
-                segments.last = max(segment, segments.last)
+        for name in os.listdir(path):
+            if name.isdigit():
+                items.append(int(name))
             else:
-                stale.append(entry[0])
-        for name in stale:
-            os.remove(segments.path + name)
+                segments.remove(name)
+        items.sort()
+        segments.count = len(items)
+        if items:
+            segments.first, segments.last = items[0], items[-1]
         stat = os.statvfs(path)
-        segments.limit = min(segments.limit, segments.count + stat[0] * stat[3] // SEGMENT_BYTES - _SPARE_BLOCKS)
+        free = stat[0] * stat[3] // SEGMENT_BYTES - _SPARE_BLOCKS
+        segments.limit = max(0, min(segments.limit, segments.count + free))
     except OSError:
         segments.flash_errors += 1
-    for segment in range(segments.first, segments.last + 1):
+    for segment in items:
         try:
             size = os.stat(segments.path + str(segment))[6]
             end = 0
@@ -51,33 +52,42 @@ def find(segments, path):
             if end == 0:
                 segments.remove(str(segment))
         except OSError:
-            pass  # a number that is not used; or read() has counted it
+            pass  # read() has counted it
 
 
 def compact(segments):
-    """Frees a block at least; False if that cannot be. First the oldest neighbours that fit into one segment become
-    one; else series go, oldest first, and what matters moves together; at last the oldest segment goes whole.
+    """Frees a block at room; False if that cannot be. First the oldest neighbours that fit into one segment become
+    one; else series go, oldest first, and what matters moves together; then the oldest segment goes whole, and of the
+    next no more than it takes.
 
     A frame that goes is missed when a later one of its boot comes. Where none is left, the last one stays as a record
-    without a payload, so that its loss can be told."""
+    without a payload, so that its loss can be told. Only a segment full of such records is forgotten.
+
+    Where others have filled the flash, no block is free to write to. What fits in a directory still finds room, which
+    is eight such records; so then both of the oldest go, or nothing does until the gateway has confirmed something."""
     segments.at = segments.head = None  # where the reader was, and the oldest, may be other records then
     if segments.count < 2:
         return False
-    for keep in (_ALL, _WHAT_MATTERS, _NOTHING, _FORGET):
+    keep = least = 0
+    while keep + least <= _FORGET:
         try:
-            if _thin(segments, keep):
+            if _thin(segments, keep, least):
                 return True
         except OSError as error:
-            # Where nothing can be written anew, something may still be removed.
             segments.flash_errors += 1
             if error.errno != _ENOSPC:
                 return False
+            keep -= not least  # once more
+            least = 1
+        keep += 1
     return False
 
 
-def _thin(segments, keep):
-    """Goes through the segments from the oldest on, until one is freed."""
+def _thin(segments, keep, least):
+    """Goes through the segments from the oldest on, until one is freed. With `least`, what is written anew is as little
+    as it can be: no block is free for it."""
     before = size = loose = past = 0
+    most = _ANY if keep >= _NOTHING else 0
     # To find a file by its name takes a board milliseconds. Only what is newer can have changed since the last time.
     known = 0 if keep >= _NOTHING or len(segments.marks) > 1 else segments.compact[keep]
     for segment in range(max(segments.first, known), segments.last + 1):
@@ -85,19 +95,20 @@ def _thin(segments, keep):
             left = os.stat(segments.path + str(segment))[6]
         except OSError:
             continue  # the number is not used
-        # How many records go, and how many frames that were not confirmed.
-        count = [0, 0]
+        # How many bytes have to go; of the oldest, all.
+        room = size + left + OVERHEAD - SEGMENT_BYTES if before and most and not least else most
+        count = [0, 0, room]
         # Sizes tell enough, if only the very first records can be confirmed.
         if keep != _ALL or size + left <= SEGMENT_BYTES or len(segments.marks) > 1:
             left = 0
             for entry in _keep(segments, segment, keep, count):
                 left += OVERHEAD + len(entry[2])
-        done, gone = count
+        done, gone, _ = count
         fits = size + left <= SEGMENT_BYTES
-        joined = before and (left or keep == _NOTHING) and (fits or gone + loose)
+        joined = before and (left or most) and (fits or gone + loose)
         if joined:
             # A cut between these steps leaves records twice, or some that were to go; none is missing.
-            highest, _ = _fold(segments, segment if fits else before, (before, segment), keep, (0, 0))
+            highest, _ = _fold(segments, segment if fits else before, ((before, most), (segment, room)), keep, (0, 0))
             gone += loose
             done += past
         if joined or not left:
@@ -108,7 +119,7 @@ def _thin(segments, keep):
                 return segments.remove(str(before if joined else segment))
             if before == segments.first:
                 segments.base = 0
-            _, left = _fold(segments, segment, (segment,), keep, highest)
+            _, left = _fold(segments, segment, ((segment, room),), keep, highest)
         if keep < _NOTHING:
             segments.compact[keep] = segment
         before, size, loose, past = segment, left, gone, done
@@ -117,7 +128,8 @@ def _thin(segments, keep):
 
 def _keep(segments, at, keep, count):
     """What stays of segment `at`: (boot, seq, payload, matters). Adds to `count` how many records do not stay, and how
-    many frames go that were not confirmed."""
+    many frames go that were not confirmed; takes from its third how many bytes that frees. While some are left, what
+    matters goes too."""
     last = None  # the frame that went last, if nothing of its boot came behind it yet
     records = segments.read(at, segments.base if at == segments.first else 0, at)
     try:
@@ -125,14 +137,16 @@ def _keep(segments, at, keep, count):
             count[0] += 1
             if last is not None and last[0] != boot:
                 count[0] -= 1
+                count[2] += OVERHEAD
                 yield last
             last = None
             if seq > segments.marks.get(boot, 0):
-                if keep == _ALL or (keep == _WHAT_MATTERS and matters and payload):
+                if keep == _ALL or (matters and payload and count[2] <= 0):
                     count[0] -= 1
                     yield boot, seq, payload, matters
                 else:
                     count[1] += len(payload) > 0
+                    count[2] -= OVERHEAD + len(payload)
                     if keep != _FORGET:
                         last = (boot, seq, b"", 1)
     finally:
@@ -154,8 +168,8 @@ def _fold(segments, first, items, keep, highest):
     path = segments.path + str(first)
     size = 0
     with open(path + ".new", "wb") as file:
-        for segment in items:
-            records = _keep(segments, segment, keep, [0, 0])
+        for segment, most in items:
+            records = _keep(segments, segment, keep, [0, 0, most])
             for boot, seq, payload, matters in records:
                 if (boot, seq) > highest:
                     if size and size + OVERHEAD + len(payload) > SEGMENT_BYTES:
