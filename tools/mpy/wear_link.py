@@ -92,7 +92,7 @@ class Client:
         self._on_connect = on_connect
         self._seen_ms = 0
 
-    async def run(self):
+    async def run(self, beat):
         """Follows the script, and speaks for the gateway behind it."""
         while True:
             now_ms = wear_time.now_ms()
