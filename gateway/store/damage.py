@@ -23,12 +23,15 @@ _NEEDED = ("meta", "device", "consent_grant", "revision", "counter", "sink", "ho
 _CARRIED = (
     "meta", "device", "boot", "window", "consent_grant", "counter", "revision", "sink", "horizon", "bucket", "outbox",
     "grant_version", "person", "pseudonym", "ledger", "disclosure", "notice", "notice_sink", "local_use", "rekey",
+    "board_trust", "update_rolled_back",
 )  # fmt: skip
 # (table, column, what it refers to): a row whose device is lost must not meet the next device that gets its id.
 _HANGING = (
     ("window", "device_id", ("device", "id")),
     ("rekey", "device_id", ("device", "id")),
     ("boot", "device_id", ("device", "id")),
+    ("board_trust", "device_id", ("device", "id")),
+    ("update_rolled_back", "device_id", ("device", "id")),
     ("horizon", "device_id", ("device", "id")),
     ("bucket", "device_id", ("device", "id")),
     ("horizon", "sink", ("sink", "name")),
@@ -160,13 +163,19 @@ def finish_mending(path: Path) -> None:
     mended = _mended(path)
     if mended.exists():
         if path.exists():
+            _bring_back(path, mended.stat().st_mtime_ns)
             _remove(mended)
-            for end in ("-wal", "-shm"):  # what was set aside before its file is still a part of it
-                for moved in path.parent.glob(f"{glob.escape(path.name)}.damaged-*{end}"):
-                    if not moved.with_name(moved.name.removesuffix(end)).exists():
-                        moved.replace(path.with_name(path.name + end))
         else:
             mended.replace(path)
+
+
+def _bring_back(path: Path, since_ns: int) -> None:
+    """A log that was set aside since then, before its file was, is still a part of that file."""
+    log = path.with_name(path.name + "-wal")
+    for moved in path.parent.glob(f"{glob.escape(path.name)}.damaged-*-wal"):
+        alone = not moved.with_name(moved.name.removesuffix("-wal")).exists()
+        if alone and not log.exists() and moved.stat().st_ctime_ns >= since_ns:
+            moved.replace(log)
 
 
 def _mended(path: Path) -> Path:

@@ -84,7 +84,7 @@ _COLUMNS = (
 _JOIN = "frame JOIN device ON device.id = frame.device_id"
 _TURN = "coalesce(frame.turn, frame.id)"
 # The window as it was saved may lag behind: then a frame that has no time waits a little longer.
-_DECIDABLE = (
+DECIDABLE = (
     "EXISTS (SELECT 1 FROM boot WHERE boot.device_id = frame.device_id AND boot.boot = frame.boot) AND "
     f"(frame.time_ms IS NOT NULL AND {_TURN} <= ? OR frame.time_ms IS NULL AND EXISTS (SELECT 1 FROM window "
     "WHERE old IN (0, 1) AND window.device_id = frame.device_id AND window.boot = frame.boot AND upto >= frame.seq "
@@ -113,7 +113,7 @@ class FrameReader:
         order in which they are to be taken."""
         rows = self._db.connection.execute(
             f"SELECT {_COLUMNS} FROM parked JOIN {_JOIN} WHERE frame.id = parked.frame_id AND parked.sink = ? "
-            f"AND {_DECIDABLE} ORDER BY {_TURN}, frame.device_id, frame.boot, frame.seq LIMIT ?",
+            f"AND {DECIDABLE} ORDER BY {_TURN}, frame.device_id, frame.boot, frame.seq LIMIT ?",
             (sink, until, now_ms - CLOCK_WAIT_MS, limit),
         ).fetchall()
         return self._read(rows)
@@ -121,7 +121,7 @@ class FrameReader:
     def parked_ready(self, sink: str, now_ms: int) -> int:
         """How many frames that this sink has parked it can decide on."""
         (n,) = self._db.connection.execute(
-            f"SELECT count(*) FROM parked JOIN frame ON frame.id = parked.frame_id WHERE sink = ? AND {_DECIDABLE}",
+            f"SELECT count(*) FROM parked JOIN frame ON frame.id = parked.frame_id WHERE sink = ? AND {DECIDABLE}",
             (sink, self._db.windows.newest_id, now_ms - CLOCK_WAIT_MS),
         ).fetchone()
         return int(n)

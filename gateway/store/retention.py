@@ -3,6 +3,7 @@
 from collections.abc import Collection
 
 from gateway.store.database import Database, StoreFull
+from gateway.store.reader import CLOCK_WAIT_MS, DECIDABLE
 
 _FRAMES_A_STEP = 500
 _MOST_STEPS = 20  # a call keeps the store's thread for some tenths of a second, not for minutes
@@ -32,7 +33,7 @@ def retain(db: Database, max_bytes: int, now_ms: int, sinks: Collection[str] | N
         return 0
     gone = 0
     for _ in range(_MOST_STEPS):
-        step = _expire(db, sinks, None) or _expire(db, sinks, now_ms - UNDECIDED_MS)
+        step = _expire(db, sinks, None) or _expire(db, sinks, now_ms)
         gone += step
         if not step or used_bytes(db) <= max_bytes - max_bytes // _SPARE:
             break
@@ -65,9 +66,9 @@ def _why(db: Database, sinks: Collection[str] | None) -> str:
     return "it is too small. Raise [store] max_mb"
 
 
-def _expire(db: Database, sinks: Collection[str] | None, parked_ms: int | None) -> int:
-    """Delete the oldest frames that may go, a bounded number of them: such as no sink has parked, or if `parked_ms` is
-    given those that are parked and came before it."""
+def _expire(db: Database, sinks: Collection[str] | None, undecided_ms: int | None) -> int:
+    """Delete the oldest frames that may go, a bounded number of them: such as no sink has parked, or at the time
+    `undecided_ms`, if it is given, those that are parked and that nobody could decide on for too long."""
     with db.transaction() as sql:
         db.windows.refresh()
         known = dict(sql.execute("SELECT name, cursor FROM sink"))
@@ -78,9 +79,10 @@ def _expire(db: Database, sinks: Collection[str] | None, parked_ms: int | None) 
             "AND NOT EXISTS (SELECT 1 FROM parked WHERE sink = ? AND frame_id = frame.id)" for _ in counted
         )
         values: tuple[object, ...] = tuple(counted)
-        if parked_ms is not None:
-            which = "AND received_ms < ? AND id IN (SELECT frame_id FROM parked)"
-            values = (parked_ms,)
+        if undecided_ms is not None:
+            # What could be decided on waits for a sink: that is no reason to let it go.
+            which = f"AND received_ms < ? AND id IN (SELECT frame_id FROM parked) AND NOT ({DECIDABLE})"
+            values = (undecided_ms - UNDECIDED_MS, db.windows.newest_id, undecided_ms - CLOCK_WAIT_MS)
         gone = [
             row[0]
             for row in sql.execute(
@@ -91,8 +93,8 @@ def _expire(db: Database, sinks: Collection[str] | None, parked_ms: int | None) 
             if gone[-1] > db.windows.saved_id:
                 db.windows.save_changes(at_once=True)
             sql.executemany("DELETE FROM frame WHERE id = ?", [(id_,) for id_ in gone])
-            if parked_ms is not None:
+            if undecided_ms is not None:
                 for table in ("parked", "look_back_parked"):
                     sql.executemany(f"DELETE FROM {table} WHERE frame_id = ?", [(id_,) for id_ in gone])
-            db.count("frames_expired" if parked_ms is None else "frames_undecided", len(gone))
+            db.count("frames_expired" if undecided_ms is None else "frames_undecided", len(gone))
         return len(gone)

@@ -6,6 +6,7 @@ import os
 import sqlite3
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -89,11 +90,21 @@ def test_a_log_that_was_set_aside_before_its_file_is_a_part_of_it_again(lived: H
     path = tmp_path / "cut" / "h.sqlite"
     path.parent.mkdir()
     path.write_bytes(now[""])
-    path.with_name("h.sqlite.damaged-20260101T000000-wal").write_bytes(now["-wal"])
+    path.with_name("h.sqlite.damaged-20250101T000000-wal").write_bytes(b"of a year ago")
+    time.sleep(0.05)
     path.with_name("h.sqlite.mended").write_bytes(b"")
+    path.with_name("h.sqlite.damaged-20260101T000000-wal").write_bytes(now["-wal"])
     db = Database(path)
     assert db.counters()["told"] == 7
-    assert sorted(file.name for file in path.parent.iterdir() if "-" not in file.name[-5:]) == ["h.sqlite"]
+    db.close()
+    assert not path.with_name("h.sqlite.mended").exists()
+    # A log that is there is the newer one, whatever lies beside it.
+    path.write_bytes(now[""])
+    path.with_name("h.sqlite-wal").write_bytes(now["-wal"])
+    path.with_name("h.sqlite.mended").write_bytes(b"")
+    path.with_name("h.sqlite.damaged-20260101T000000-wal").write_bytes(b"of another time")
+    db = Database(path)
+    assert db.counters()["told"] == 7
     db.close()
 
 

@@ -119,6 +119,21 @@ def test_a_board_that_never_says_what_it_is_keeps_the_others_out_for_a_week_only
     assert household.db.counters()["frames_undecided"] == 20
 
 
+def test_what_waits_for_a_sink_stays_however_long_though_it_was_parked(
+    household: Any, board: Any, monkeypatch: pytest.MonkeyPatch
+):
+    queue = household.queue()
+    receive(household, board, 1, 30, time_s=household.now_ms // 1000)  # without its birth
+    fill(queue)
+    household.receive(board.birth())
+    household.now_ms += 2 * retention.UNDECIDED_MS
+    with pytest.raises(StoreFull):
+        retain(household.db, 1000, household.now_ms)
+    assert len(ids(household)) == 30
+    fill(queue)
+    assert retain(household.db, 1000, household.now_ms) == 20
+
+
 def test_the_newest_stays_so_that_numbers_go_on(household: Any, board: Any):
     receive(household, board, 1, 6)
     assert retain(household.db, 1000, household.now_ms) == 5
