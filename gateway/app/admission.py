@@ -77,7 +77,8 @@ class Admission:
             elif self._settings.folder is not None:
                 boards = await self._store(passwords, self._db)
                 await asyncio.to_thread(_tell, self._settings, boards)
-        except (HearthgateError, OSError, sqlite3.OperationalError) as why:  # a full disk must not end the gateway
+        except (HearthgateError, OSError, ValueError, sqlite3.OperationalError) as why:
+            # Neither a full disk nor a file that is no text may end the gateway.
             log.warning("Mosquitto does not know of the last change of devices: %s", why)
 
     def _make_builtin(self) -> "BuiltinBroker":

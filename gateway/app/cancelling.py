@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Collection
 from typing import Any
 
-_AGAIN_S = 0.5
+_AGAIN_S = 5.0  # a second cancellation would cut off an ending that takes its time: the console's, a stream's
 
 
 async def cancel_and_wait(tasks: Collection[asyncio.Task[Any]]) -> None:

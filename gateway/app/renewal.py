@@ -80,7 +80,7 @@ def look_after(settings: Broker, now: datetime | None = None) -> str | None:
             deadline = time.monotonic() + _ANSWER_S
             while _shows_another(settings, folder) and time.monotonic() < deadline:
                 time.sleep(0.1)
-    except (HearthgateError, OSError) as why:
+    except (HearthgateError, OSError, ValueError) as why:  # ValueError: a file that is no text
         return f"the broker's certificate cannot be looked after: {why}"
     bad = [f"{found.what}: {found.mend}" for found in ailments(settings, now) if found.weight is Weight.BAD]
     return "; ".join(bad) or None
@@ -95,7 +95,7 @@ def ailments(settings: Broker, now: datetime | None = None) -> Iterator[Ailment]
     try:
         until, trouble, cannot = folder.expiries(), folder.trouble(), folder.cannot_renew(now)
         another = _shows_another(settings, folder)
-    except (HearthgateError, OSError) as why:
+    except (HearthgateError, OSError, ValueError) as why:
         yield Ailment(Weight.BAD, "the broker's files cannot be used", str(why))
         return
     if trouble is not None:

@@ -32,6 +32,26 @@ def test_a_task_that_loses_its_cancellation_is_told_again() -> None:
     household_loop.run(scene())
 
 
+def test_an_ending_that_takes_its_time_is_not_cut_off() -> None:
+    ended = False
+
+    async def closes() -> None:
+        nonlocal ended
+        try:
+            await asyncio.sleep(3600)
+        finally:
+            await asyncio.sleep(2)
+            ended = True
+
+    async def scene() -> None:
+        task = asyncio.create_task(closes())
+        await asyncio.sleep(0)
+        await cancel_and_wait([task])
+        assert ended
+
+    household_loop.run(scene())
+
+
 def test_what_has_ended_or_fails_in_the_end_is_nobody_elses() -> None:
     async def fails() -> None:
         with contextlib.suppress(asyncio.CancelledError):
