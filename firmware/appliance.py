@@ -77,8 +77,8 @@ class Appliance:
 
     def tasks(self):
         """(name, start, limit_ms) of everything that the supervisor must keep running."""
-        # A name server that is silent blocks everything for 14 s, which is no fault of the loop's.
-        return [("appliance", self.run, 20000)] + [("driver", start, None) for start in self.drivers.get("tasks", ())]
+        # What heats is switched off when nobody looked for so long, even if only a silent name server is to blame.
+        return [("appliance", self.run, 10000)] + [("driver", start, None) for start in self.drivers.get("tasks", ())]
 
     async def run(self, beat):
         """Samples for ever; leaves the appliance safe if it is cancelled or crashes."""

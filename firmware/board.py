@@ -51,9 +51,10 @@ class Board:
         except KeyboardInterrupt:
             import port
 
+            self.appliance.make_safe()
+            port.hand_over()
             print("hearthgate: stopped")
             self.journal.spill()  # whoever took the prompt restarts the board as a rule
-            port.hand_over()
         except Exception as error:
             import port
 

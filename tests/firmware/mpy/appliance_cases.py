@@ -259,7 +259,7 @@ async def test_a_cancelled_or_crashed_loop_leaves_it_safe():
     assert safe == [1, 1]
 
 
-def test_its_limit_outlasts_two_silent_name_servers_and_ends_before_the_watchdog():
+def test_what_heats_is_switched_off_long_before_the_watchdog_bites():
     appliance, _, _ = made()
     name, _, limit_ms = appliance.tasks()[0]
-    assert name == "appliance" and 15000 < limit_ms < 30000
+    assert name == "appliance" and limit_ms <= 10000
