@@ -7,7 +7,11 @@ import json
 from collections.abc import Callable
 from typing import Any
 
-from selenium.common.exceptions import NoSuchElementException, StaleElementReferenceException
+from selenium.common.exceptions import (
+    ElementClickInterceptedException,
+    NoSuchElementException,
+    StaleElementReferenceException,
+)
 from selenium.webdriver import Chrome
 from selenium.webdriver.common.by import By
 from selenium.webdriver.support.ui import Select, WebDriverWait
@@ -23,8 +27,9 @@ def text(browser: Chrome) -> str:
 
 
 def until(browser: Chrome, condition: Callable[[], Any], why: str) -> Any:
-    # What is drawn anew at this moment is looked for again.
-    wait = WebDriverWait(browser, 15, 0.1, ignored_exceptions=[StaleElementReferenceException])
+    # What is drawn anew at this moment is looked for again, and what a dialog that is opening covers.
+    again = [StaleElementReferenceException, ElementClickInterceptedException]
+    wait = WebDriverWait(browser, 15, 0.1, ignored_exceptions=again)
     return wait.until(lambda _: condition(), why)
 
 

@@ -158,17 +158,11 @@ def test_stop_sharing_asks_and_then_revokes_at_once(browser: Chrome, household: 
         browser, lambda: browser.find_element(By.XPATH, "//button[text()='Keep sharing']").is_displayed(), "not asked"
     )
     assert grants(household)[-1].revoked_ms is None
-    browser.find_element(By.XPATH, "//button[text()='Keep sharing']").click()
+    press(browser, "Keep sharing")
     until(browser, lambda: not browser.find_elements(By.CSS_SELECTOR, ".q-dialog__backdrop"), "the question stays")
     assert grants(household)[-1].revoked_ms is None
     stop.click()
-    yes = until(
-        browser,
-        lambda: next((b for b in browser.find_elements(By.XPATH, "//button[text()='Yes, stop sharing']")), None),
-        "not asked",
-    )
-    until(browser, yes.is_displayed, "not asked")
-    yes.click()
+    press(browser, "Yes, stop sharing")
     see(browser, "Nothing leaves your home")
     see(browser, "No longer shared")
     assert all(g.revoked_ms is not None for g in grants(household))
