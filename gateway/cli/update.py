@@ -4,11 +4,11 @@ import sys
 import time
 from collections.abc import Callable, Collection, Iterable, Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 import typer
 from rich.console import Console
-from rich.progress import BarColumn, DownloadColumn, Progress, TaskID, TextColumn
+from rich.progress import Progress, TaskID
 from rich.table import Table
 
 from gateway.app import settings as settings_module
@@ -16,6 +16,7 @@ from gateway.app.borrowing import socket_path
 from gateway.app.now import real_now_ms
 from gateway.app.settings import Settings
 from gateway.cli.opened import opened, opened_at
+from gateway.cli.update_bars import update_bars
 from gateway.consent import update_decisions
 from gateway.consent.update_decisions import Voice, Way
 from gateway.flash.contents import firmware_version
@@ -41,6 +42,7 @@ _AWAY_S = 15.0  # so long only boards that are offline are waited for: the gatew
 _UNDER_WAY = (
     "an update is under way, and was ordered without that. `hearthgate update stop` ends it; then order it anew."
 )
+_SAID = {State.WAIT: "it is asked when its turn comes", State.TRIAL: "it was started anew, and has to prove itself"}
 _HOW_TO_AGREE = "on the console's home page, or by `hearthgate update yes`; `hearthgate update no` refuses it"
 
 
@@ -48,7 +50,8 @@ _HOW_TO_AGREE = "on the console's home page, or by `hearthgate update yes`; `hea
 def update(
     context: typer.Context,
     board: Annotated[
-        str | None, typer.Option(help="Only boards of this kind: fridge, kettle, or the name of a folder in boards/.")
+        str | None,
+        typer.Option(help="Only boards of this kind (fridge, kettle) or model: see `hearthgate devices list`."),
     ] = None,
     device: Annotated[list[str] | None, typer.Option(help="Only this board; may be given several times.")] = None,
     stage: Annotated[
@@ -72,17 +75,20 @@ def update(
     settings = settings_module.load(context.obj)
     console = Console(highlight=False)
     with opened_at(settings.store.path) as db:
-        going = updates.open_rows(db)
+        version, going = firmware_version(), updates.open_rows(db)
         stopped = rollout.stopped(row.state for row in updates.rows(db).values())
-        if going and not stopped and not _outdated(settings, db, going):
+        if going and not stopped and not _outdated(settings, db, going, version):
             if downgrade or again:
                 raise StoreError(_UNDER_WAY)
             console.print(f"An update of {len(going)} board(s) is under way; this goes on with it.", markup=False)
         else:
-            stages = rollout.places(_choose(db, board, device or ()), stage)
-            version, ask = firmware_version(), settings.update.ask
             anyway = Anyway.DOWNGRADE if downgrade else Anyway.AGAIN if again else None
-            _refuse_older(db, stages, version, anyway)
+            chosen = _choose(db, board, device or ())
+            newer = _newer(db, [name for name, _, _ in chosen], version, anyway)
+            for why in newer.values():
+                console.print(f"Left out: {why}.", markup=False)
+            stages = rollout.places([found for found in chosen if found[0] not in newer], stage)
+            ask = settings.update.ask
             update_decisions.order(db, stages, real_now_ms(), _voice(by), firmware=version, ask=ask, anyway=anyway)
         asked = any(row.state is State.ASK for row in updates.rows(db).values())
     if asked and not _agreed(settings, _voice(by)):
@@ -127,11 +133,15 @@ def stop(context: typer.Context, by: By = "") -> None:
     typer.echo(f"{count} board(s) stay as they are." if count else "There was nothing to stop.")
 
 
-def _outdated(settings: Settings, db: Database, going: Mapping[str, Row]) -> bool:
-    """Whether what is under way would give boards authorities that the settings name no more, and may be ordered anew:
-    a board on trial would refuse that. Raises StoreError."""
+def _outdated(settings: Settings, db: Database, going: Mapping[str, Row], version: str) -> bool:
+    """Whether what is under way would give boards another version than this gateway has now, or authorities that the
+    settings name no more, and may be ordered anew: a board on trial would refuse that. Raises StoreError."""
+    if any(row.state is State.TRIAL for row in going.values()):
+        return False
+    if updates.firmware(db) not in (None, version):
+        return True
     ca = settings.broker.ca
-    if ca is None or any(row.state is State.TRIAL for row in going.values()):
+    if ca is None:
         return False
     try:
         return trust.outdated(db, ca.read_bytes())
@@ -151,29 +161,39 @@ def _voice(by: str) -> Voice:
 
 def _choose(db: Database, kind: str | None, wanted: Iterable[str]) -> list[tuple[str, str, bool]]:
     """(device, what it is, whether it is online) of the boards that are meant. Raises StoreError."""
-    wanted = set(wanted)
-    found = []
-    for known in devices.registry(db).values():
-        birth = None if known.revoked else devices.newest_birth(db, known.id)
-        if birth is None or (wanted and known.device not in wanted) or kind not in (None, birth.kind, birth.model):
-            continue
-        found.append((known.device, f"{birth.kind} {birth.model}", known.online))
-    missing = wanted - {device for device, _, _ in found}
-    if missing or not found:
-        which = f"{min(missing)!r:.40} is" if missing else "there is"
-        raise StoreError(f"{which} no such board that was ever heard; `hearthgate devices list` shows them.")
+    registry = [known for known in devices.registry(db).values() if not known.revoked]
+    heard = {known.device: birth for known in registry if (birth := devices.newest_birth(db, known.id)) is not None}
+    if not heard:
+        raise StoreError("no board was heard yet: `hearthgate flash` sets one up, and `hearthgate run` hears it.")
+    chosen = set(wanted)
+    if missing := chosen - heard.keys():
+        raise StoreError(f"{min(missing)!r:.40} is no such board that was ever heard: see `hearthgate devices list`.")
+    births = [(known, heard[known.device]) for known in registry if known.device in (chosen or heard)]
+    found = [
+        (known.device, f"{birth.kind} {birth.model}", known.online)
+        for known, birth in births
+        if kind in (None, birth.kind, birth.model)
+    ]
+    if len(found) < max(1, len(chosen)):
+        kinds = sorted({word for _, birth in births for word in (birth.kind, birth.model)})
+        which = "not each of these boards" if found else "no board that was heard"
+        raise StoreError(f"{which} is a {kind!r:.40}: use one of {', '.join(kinds)}.")
     return found
 
 
-def _refuse_older(db: Database, chosen: Iterable[str], version: str, anyway: Anyway | None) -> None:
-    """Raises StoreError if a board runs a newer version than that, and nobody insists."""
-    known = devices.registry(db)
+def _newer(db: Database, chosen: Collection[str], version: str, anyway: Anyway | None) -> dict[str, str]:
+    """Those that run a newer version than that, where nobody insists: device -> which board it is, and why it is not
+    updated. Raises StoreError if they all do."""
+    known, found = devices.registry(db), {}
     for device in chosen:
         birth = devices.newest_birth(db, known[device].id)
         runs = None if birth is None else birth.firmware
         why = refusal(runs, version, anyway, went_back=False)
         if why is not None:
-            raise StoreError(f"{known[device].name} ({device}): {why}. Nothing was ordered.")
+            found[device] = f"{known[device].name} ({device}): {why}"
+    if len(found) == len(chosen):
+        raise StoreError(f"{next(iter(found.values()))}. Nothing was ordered.")
+    return found
 
 
 def _agreed(settings: Settings, voice: Voice) -> bool:
@@ -196,29 +216,25 @@ def _watch(settings: Settings, console: Console, limit_s: float) -> None:
         return
     idle_from = time.monotonic()
     until = idle_from + limit_s
-    columns: tuple[Any, ...] = (
-        TextColumn("{task.description}", markup=False),
-        BarColumn(),
-        DownloadColumn(binary_units=True),
-        TextColumn("{task.fields[state]}", markup=False),
-    )
     rows: Mapping[str, Row] = {}
     online: Collection[str] = ()
-    with Progress(*columns, console=console) as progress:
+    ordered: str | None = None
+    with update_bars(console) as progress:
         bars: dict[str, TaskID] = {}
         while True:
             with opened_at(settings.store.path) as db:
-                rows, online = updates.rows(db), _online(db)
+                rows, online, ordered = updates.rows(db), _online(db), updates.firmware(db)
             _show(progress, bars, rows.values(), online)
             now = time.monotonic()
-            if rollout.may_go({device: row.place for device, row in rows.items()}, online):
+            turn = rollout.may_go({device: row.place for device, row in rows.items()}, online)
+            if any(device in online or rows[device].state is State.TRIAL for device in turn):
                 idle_from = now
             elif rollout.phase(row.state for row in rows.values()) is not Phase.GOING or now - idle_from >= _AWAY_S:
                 break
             if limit_s and now >= until:
                 break
             time.sleep(_POLL_S)
-    _conclude(console, rows, online)
+    _conclude(console, rows, online, ordered)
 
 
 def _appears(path: Path) -> bool:
@@ -242,10 +258,11 @@ def _show(progress: Progress, bars: dict[str, TaskID], rows: Iterable[Row], onli
         progress.update(bars[row.device], completed=row.done, total=row.size or None, state=_said(row, online))
 
 
-def _conclude(console: Console, rows: Mapping[str, Row], online: Collection[str]) -> None:
+def _conclude(console: Console, rows: Mapping[str, Row], online: Collection[str], ordered: str | None) -> None:
     bad = [row for row in rows.values() if row.state in BAD]
     done = sum(row.state in DONE for row in rows.values())
-    console.print(f"{done} of {len(rows)} board(s) have the firmware that came with this gateway.", markup=False)
+    version = f": version {ordered}" if ordered else ""
+    console.print(f"{done} of {len(rows)} board(s) have the firmware that was ordered{version}.", markup=False)
     if bad:
         row = bad[0]
         raise StoreError(
@@ -273,4 +290,5 @@ def _said(row: Row, online: Collection[str]) -> str:
         return "waits for a yes"
     if row.state in (State.WAIT, State.LOADING, State.HELD) and row.device not in online:
         return f"{row.state}: offline, it is asked when it is back"
-    return f"{row.state}: {row.detail}" if row.detail else str(row.state)
+    detail = row.detail or _SAID.get(row.state)
+    return f"{row.state}: {detail}" if detail else str(row.state)

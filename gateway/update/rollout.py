@@ -99,7 +99,8 @@ def may_go(rollout: Mapping[str, Place], online: Collection[str]) -> list[str]:
     """The devices whose turn it is, in the order of stages: those that are at it, and those that may begin.
 
     online: the devices that are. One that is not keeps no other from its turn, and is asked when it is back; but the
-    first stage lasts until one board has truly taken it. A board on trial counts as one that is here: it restarts.
+    first stage lasts until one board has truly taken it, and while a board of it is open, only one beyond it begins at
+    a time: it may be the first of its kind. A board on trial counts as one that is here: it restarts.
     """
     at_it = [p.device for p in rollout.values() if p.state in (State.LOADING, State.HELD, State.TRIAL)]
     if stopped(p.state for p in rollout.values()):
@@ -111,6 +112,7 @@ def may_go(rollout: Mapping[str, Place], online: Collection[str]) -> list[str]:
         return at_it
     tried = any(p.state in DONE for p in rollout.values())
     stage = min(p.stage for p in (here if tried else open_))
+    at_once = 1 if stage and any(not p.stage for p in open_) else AT_ONCE
     busy = sum(p.state in (State.LOADING, State.TRIAL) for p in here)
     waiting = [p.device for p in here if p.stage == stage and p.state is State.WAIT]
-    return [*at_it, *waiting[: max(0, AT_ONCE - busy)]]
+    return [*at_it, *waiting[: max(0, at_once - busy)]]

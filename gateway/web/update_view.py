@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from gateway.store import devices, updates
 from gateway.store.database import Database
 from gateway.update.rollout import BAD, DONE, Phase, State, may_go, phase
+from gateway.update.version import Anyway
 from gateway.web import words
 
 __all__ = ["BoardView", "UpdateView", "about", "away", "plan", "read", "said", "title", "worth_showing"]
@@ -141,12 +142,18 @@ def about(view: UpdateView) -> str:
         bad = next(board for board in view.boards if board.state in BAD)
         now = "works again with what it had" if bad.state is State.ROLLED_BACK else "did not take it"
         others = " No other appliance is begun." if n > 1 else ""
-        again = " --again" if bad.state is State.ROLLED_BACK else ""  # it is the same firmware
-        return f"{bad.name} {now}.{others} To try again: `hearthgate update{again}`."
+        return f"{bad.name} {now}.{others} To try again: `hearthgate update{_insisting(bad)}`."
     if view.phase is Phase.DONE:
         return f"{version} is what {'it has' if n == 1 else 'they all have'} now."
     left = f"{done} of {n} were done before; the others keep" if done else "Your appliances keep"
     return f"{left} the software that they have. To be offered it again: `hearthgate update`."
+
+
+def _insisting(bad: BoardView) -> str:
+    """What has to be said beside, so that a board is given the same firmware once more."""
+    if bad.state is State.ROLLED_BACK:
+        return f" --{Anyway.AGAIN}"
+    return next((f" --{anyway}" for anyway in Anyway if f" --{anyway}`" in bad.detail), "")  # as `refusal` names it
 
 
 def plan(view: UpdateView) -> list[str]:

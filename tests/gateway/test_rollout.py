@@ -74,6 +74,21 @@ def test_nobody_else_begins_before_one_has_truly_taken_it() -> None:
     assert may_go(plan, {"b", "c"}) == ["b", "c"]
 
 
+@pytest.mark.parametrize("done", [State.UPDATED, State.CURRENT])
+def test_while_the_first_of_a_kind_is_to_come_the_others_begin_one_at_a_time(done: State) -> None:
+    plan = {"f0": Place("f0", 0, done), "k0": Place("k0", 0, State.WAIT)}
+    plan |= {f"k{n}": Place(f"k{n}", 2, State.WAIT) for n in range(1, 9)}
+    online = plan.keys() - {"k0"}
+    assert may_go(plan, online) == ["k1"]
+    for state in (State.LOADING, State.TRIAL):
+        plan["k1"] = Place("k1", 2, state)
+        assert may_go(plan, online) == ["k1"], "no kettle has taken it yet"
+    plan["k1"] = Place("k1", 2, State.UPDATED)
+    assert may_go(plan, online) == ["k2"]
+    plan["k0"] = Place("k0", 0, State.UPDATED)
+    assert may_go(plan, online) == ["k2", "k3", "k4", "k5"]
+
+
 def test_boards_that_are_offline_take_no_place_but_one_on_trial_restarts() -> None:
     plan = rollout(*[State.LOADING] * AT_ONCE, *[State.WAIT] * 9, State.UPDATED)
     assert may_go(plan, plan) == ["0", "1", "2", "3"]

@@ -8,6 +8,7 @@ import pytest
 
 from gateway.store import updates
 from gateway.update.rollout import Phase, State
+from gateway.update.version import refusal
 from gateway.web import update_view
 from gateway.web.api_update import update_out
 from gateway.web.update_view import BoardView, UpdateView, about, plan, read, said, title, worth_showing
@@ -154,6 +155,15 @@ def test_an_update_that_was_halted_says_at_which_appliance_and_what_of_it() -> N
     assert (
         about(view(Phase.HALTED, board("B", State.FAILED))) == "B did not take it. To try again: `hearthgate update`."
     )
+
+
+@pytest.mark.parametrize(
+    ("runs", "went_back", "option"), [("0.1.0", True, " --again"), ("0.3.0", False, " --downgrade")]
+)
+def test_a_board_that_was_refused_it_is_told_what_to_say_beside(runs: str, went_back: bool, option: str) -> None:
+    why = refusal(runs, "0.2.0", None, went_back=went_back)
+    said_of_it = about(view(Phase.HALTED, board("B", State.FAILED, detail=why)))
+    assert said_of_it == f"B did not take it. To try again: `hearthgate update{option}`."
 
 
 def test_the_api_says_of_a_board_that_is_offline_why_nothing_happens() -> None:
