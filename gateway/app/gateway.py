@@ -86,7 +86,7 @@ class Gateway:
         self._rekeying = Rekeying(self.db, self.store, self.command)
         self.renewal = Renewal(broker)
         self.watching = Watching(self.db, self.store, self.command)
-        self.updating = Updating(self.db, self.store, self._sources, self.ingest.looked, broker.ca)
+        self.updating = Updating(self.db, self.store, self._sources, self.ingest.looked, broker.ca, settings.folder)
         self._listeners: list[Callable[[frames.Committed], None]] = [
             self._participation.heard,
             self._rekeying.heard,

@@ -166,8 +166,19 @@ def _read(text: str) -> _Said:
         if not all(WORD.fullmatch(recipient) and _whole(epoch) for recipient, epoch in epochs.items()):
             raise ValueError("pseudonyms are a recipient and a whole number each")  # noqa: TRY301 - told like the others
     except (KeyError, TypeError, ValueError, AttributeError, RecursionError, GrantError) as why:
-        raise HouseholdError(f"not a household file: {why}. `hearthgate household export` writes one.") from why
+        raise HouseholdError(f"not a household file: {_told(why)}. `hearthgate household export` writes one.") from why
     return _Said(secret, members, grants, people, epochs)
+
+
+def _told(why: Exception) -> str:
+    """What Python says of a file of another form is no sentence."""
+    if isinstance(why, KeyError):
+        return f"there is no {why.args[0]} in it"
+    if isinstance(why, json.JSONDecodeError):
+        return f"it is not JSON (line {why.lineno})"
+    if isinstance(why, TypeError | AttributeError | RecursionError):
+        return "what is in it has another form"
+    return str(why)
 
 
 def _grant(said: dict[str, Any]) -> Grant:

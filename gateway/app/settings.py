@@ -1,4 +1,8 @@
-"""The settings: one TOML file, checked whole at start; every error names the file, the line and what to write."""
+"""The settings: one TOML file, checked whole at start; every error names the file, the line and what to write.
+
+A relative path in the file begins at the file's own folder, wherever the command is typed; one in an environment
+variable begins where it is typed.
+"""
 
 import os
 import re
@@ -8,11 +12,21 @@ from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    PrivateAttr,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 from pydantic_settings import SettingsError as UnreadableVariable
 
 from gateway.app.settings_errors import NESTED, PREFIX, deeper, explain, unknown
+from gateway.app.settings_paths import beside
 from gateway.consent.vocabulary import Vocabulary, VocabularyError
 from gateway.errors import HearthgateError
 
@@ -175,6 +189,12 @@ class Settings(BaseSettings):
     )
     sinks: tuple[SinkSettings, ...] = ()
     serial: tuple[Serial, ...] = Field((), description="boards on a cable, beside those that speak to the broker")
+    _folder: Path = PrivateAttr(Path())
+
+    @property
+    def folder(self) -> Path:
+        """Where the file is, and beside it the household's own boards/; without a file, the working folder."""
+        return self._folder
 
     @field_validator("timezone")
     @classmethod
@@ -243,9 +263,10 @@ def load(path: Path | None = None) -> Settings:
 
     Raises SettingsError.
     """
-    text = ""
+    text, folder = "", Path()
     if path is not None or DEFAULT_PATH.exists():
         path = path or DEFAULT_PATH
+        folder = path.parent
         try:
             text = path.read_text(encoding="utf-8")
         except OSError as why:
@@ -261,9 +282,11 @@ def load(path: Path | None = None) -> Settings:
         if name.startswith("_"):  # pydantic-settings would take it for an argument of its own
             raise SettingsError(explain(unknown(name), text, place, ()))
     try:
-        return Settings(**content)
+        settings = Settings(**beside(folder, Settings, content))
     except UnreadableVariable as why:
         raise SettingsError(f"environment: {why}. A variable for a whole section or list holds JSON.") from why
     except ValidationError as why:
         told = (explain(error, text, place, os.environ) for error in why.errors())
         raise SettingsError("\n".join(told)) from why
+    settings._folder = folder  # noqa: SLF001 - no setting: neither file nor environment can name it
+    return settings

@@ -26,11 +26,18 @@ class UpdateOrder:
 
     `build` makes what a slot is to hold, from a class of boards (Manifest): (firmware's version, name -> bytes); it may
     take seconds. `version` is that of the firmware that came with this gateway. `ca` is the file of whom boards trust
-    over TLS: an image holds what is in it when it is made.
+    over TLS: an image holds what is in it when it is made. `folder` is where the household's own boards/ is.
     """
 
-    def __init__(self, db: Database, store: StoreThread, decided: Callable[[], object], ca: Path | None = None) -> None:
-        self.build: Callable[[str], tuple[str, dict[str, bytes]]] = partial(_build, ca)
+    def __init__(
+        self,
+        db: Database,
+        store: StoreThread,
+        decided: Callable[[], object],
+        ca: Path | None = None,
+        folder: Path = Path(),
+    ) -> None:
+        self.build: Callable[[str], tuple[str, dict[str, bytes]]] = partial(_build, ca, folder)
         self.version: Callable[[], str] = _version
         self._db = db
         self._store = store
@@ -100,10 +107,11 @@ class UpdateOrder:
         return devices.registry(self._db), updates.rows(self._db)
 
 
-def _build(ca: Path | None, klass: str) -> tuple[str, dict[str, bytes]]:
-    from gateway.update.image import build  # noqa: PLC0415 - what makes images is loaded only for one
+def _build(ca: Path | None, folder: Path, klass: str) -> tuple[str, dict[str, bytes]]:
+    from gateway.flash.sources import HOUSEHOLD  # noqa: PLC0415 - what makes images is loaded only for one
+    from gateway.update.image import build  # noqa: PLC0415 - the same
 
-    return _version(), build(klass, None if ca is None else ca.read_bytes())
+    return _version(), build(klass, None if ca is None else ca.read_bytes(), folder / HOUSEHOLD)
 
 
 def _version() -> str:

@@ -74,13 +74,20 @@ class Updating:
     """`takes` takes boards' words in, `heard` and `changed` bring news, `run` answers and asks. `order` is what it
     carries out.
 
-    `hurry` lets the gateway commit soon: a board on trial waits for the ack of a frame. `ca`: of UpdateOrder.
+    `hurry` lets the gateway commit soon: a board on trial waits for the ack of a frame. `ca` and `folder` are for
+    UpdateOrder.
     """
 
     def __init__(
-        self, db: Database, store: StoreThread, source: Source, hurry: Callable[[], object], ca: Path | None = None
+        self,
+        db: Database,
+        store: StoreThread,
+        source: Source,
+        hurry: Callable[[], object],
+        ca: Path | None = None,
+        folder: Path = Path(),
     ) -> None:
-        self.order = UpdateOrder(db, store, self.changed, ca)
+        self.order = UpdateOrder(db, store, self.changed, ca, folder)
         self._source = source
         self._hurry = hurry
         self._counted = db.counted_beside("updating")

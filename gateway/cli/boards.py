@@ -17,7 +17,7 @@ from gateway.app.settings import Settings
 from gateway.cli.opened import opened_at
 from gateway.errors import HearthgateError
 from gateway.flash import flashing
-from gateway.flash.remote import PATIENCE_S, Remote
+from gateway.flash.remote import PATIENCE_S, Remote, check_port
 from gateway.store import devices
 from gateway.store.database import Database
 
@@ -53,31 +53,43 @@ def boards(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """List the attached boards: chip, MicroPython, firmware, device, and which of them the gateway hears on its cable.
-    To be asked, each is stopped and restarted; what it has sealed is kept. A gateway that runs lends its ports."""
+    To be asked, each is stopped and restarted; what it has sealed is kept. A gateway that runs lends its ports. The
+    exit status is 1 if a port that was named cannot be asked."""
     settings = settings_module.load(context.obj)
     path = settings.store.path
     found = _known(path, [_ask(path, name) for name in (port or _ports(settings))])
     if as_json:
         typer.echo(json.dumps([asdict(one) for one in found]))
-        return
-    if not found:
+    elif found:
+        _show(found)
+    else:
         typer.echo("No board is attached to a USB port. Some cables only charge: try another one.")
-        return
+    if port and any(one.trouble for one in found):
+        raise typer.Exit(1)
+
+
+def _show(found: Iterable[_Attached]) -> None:
     table = Table(
         *(Column("port", no_wrap=True), "chip", "MicroPython", "firmware", Column("device", no_wrap=True)),
         *("name", "gateway"),
     )
     for one in found:
-        flashed = f"{one.board} {one.firmware}" if one.board else one.trouble or "none of ours"
+        flashed = f"{one.board} {one.firmware}" if one.board else "?" if one.trouble else "none of ours"
         facts = [fact or "?" for fact in (one.chip, one.micropython, flashed, one.device)]
         table.add_row(one.port, *facts, one.name or "", _said(one))
-    Console().print(table)
+    console = Console(highlight=False)
+    console.print(table)
+    for one in found:
+        if one.trouble is not None:
+            named = "" if one.trouble.startswith(one.port) else f"{one.port}: "
+            console.print(f"\n{named}{one.trouble}", markup=False)
 
 
 def _ask(database: Path, port: str) -> _Attached:
     """Ask at a port; where it is the gateway's, that has it again at the end."""
     one = _Attached(port)
     try:
+        check_port(port)
         with borrowed_port(database, place(port)) as heard:
             one = replace(one, heard=heard, device=heard[0] if heard else None)
             with Remote.open(port, _HEARD_PATIENCE_S if heard else PATIENCE_S) as remote:

@@ -225,7 +225,8 @@ def _update(db: Database) -> Iterator[Finding]:
             yield Finding(
                 Verdict.HINT,
                 f"{row.name} ({row.device}) did not keep its update ({row.state}): {row.detail}",
-                "`hearthgate update status` shows every board; `hearthgate update` begins anew",
+                "`hearthgate update status` shows every board; `hearthgate update` begins anew; the same firmware once "
+                "more only with `--again`",
             )
 
 

@@ -27,7 +27,7 @@ from gateway.flash.configuring import Broker, Cable, Wifi, choose_broker, choose
 from gateway.flash.heard import trouble, wait_for_frame
 from gateway.flash.image import check_image
 from gateway.flash.remote import Facts, FlashError, Remote, check_port
-from gateway.flash.sources import find_board
+from gateway.flash.sources import HOUSEHOLD, find_board
 from gateway.store import devices, trust
 
 app = typer.Typer()
@@ -98,7 +98,7 @@ def flash(
 ) -> None:
     """Put the firmware on a board, enrol it, and wait until it is heard. Run again, it mends what was interrupted."""
     settings = settings_module.load(context.obj)
-    board = find_board(board_name)
+    board = find_board(board_name, settings.folder / HOUSEHOLD)
     check_port(port)  # before anybody types a password
     if image is not None:
         check_image(board.board.chip, image)
@@ -155,7 +155,7 @@ def _put(
         if link.tls:
             flashing.check_address(facts, link.host)
         _check_certificate(settings, link)
-    enrolled = flash_enrolling.enrol(settings, facts.device, asked.name, board.board.display_name)
+    enrolled = flash_enrolling.enrol(settings, facts.device, asked.name, board.board)
     device = enrolled.device
     values = table(board, device=device.device, key=device.key, name=device.name, broker=link, wifi=network)
     with _bar(console) as progress:

@@ -8,6 +8,7 @@ import typer
 from gateway.app.now import real_now_ms
 from gateway.app.settings import Settings
 from gateway.cli.opened import opened_at
+from gateway.flash.boardfile import Identity
 from gateway.store import devices
 from gateway.store.database import Database
 
@@ -23,19 +24,27 @@ class Enrolled:
         return f"Enrolled({self.device!r})"  # the keys stay out of logs
 
 
-def enrol(settings: Settings, device: str, name: str | None, usual: str) -> Enrolled:
+def enrol(settings: Settings, device: str, name: str | None, board: Identity) -> Enrolled:
     """Enrol a device that is to be flashed, or take it as it is known. Its key is kept, unless it was revoked: then
     somebody else may have had the board. Where its key is being changed it is to get the next one; the database goes
-    over to that with `settle`: a board that is not flashed to the end still has the one before."""
+    over to that with `settle`: a board that is not flashed to the end still has the one before.
+
+    Says so where it keeps the name of what was another kind of appliance."""
     from gateway.app import rekeying  # noqa: PLC0415 - takes its time to load
 
     with opened_at(settings.store.path) as db:
         known = devices.registry(db).get(device)
         rekey = rekeying.pending(db).get(device)
         former = [known.key] if known else []
+        birth = devices.newest_birth(db, known.id) if known and name is None else None
+        if known and birth and birth.kind != board.kind:
+            typer.echo(
+                f"It was a {birth.kind} and is to be a {board.kind}, and keeps the name {known.name!r}: with "
+                f"--name {board.display_name!r} it gets another one."
+            )
         if known is None or known.revoked or name not in (None, known.name):
             key = known.key if known and not known.revoked else None
-            known = devices.enrol(db, device, name or (known.name if known else usual), real_now_ms(), key)
+            known = devices.enrol(db, device, name or (known.name if known else board.display_name), real_now_ms(), key)
         _tell(settings, db)  # also where nothing is new: it mends what was interrupted
     return Enrolled(replace(known, key=rekey.next.key) if rekey else known, former)
 

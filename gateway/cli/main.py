@@ -67,7 +67,9 @@ app = typer.Typer(
 SettingsOption = Annotated[
     Path | None,
     typer.Option(
-        "--settings", "-s", help="Settings file (TOML). Default: hearthgate.toml in this folder, if it is there."
+        "--settings",
+        "-s",
+        help="Settings file (TOML); its paths begin at its folder. Default: hearthgate.toml here, if it is there.",
     ),
 ]
 

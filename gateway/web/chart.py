@@ -25,7 +25,7 @@ def options(found: Series, zone: ZoneInfo) -> dict[str, Any]:
     Times are shifted to the household's zone and drawn as if they were UTC, so that a phone abroad shows home's time.
     """
     channel = found.channel
-    states = None if channel is None or channel.unit != "/" else words.STATES.get(channel.name)
+    states = None if channel is None else words.states(channel)
     scale, unit = _scale(channel, found)
     data: list[list[Any]] = []
     for time_ms, raw in thin(found.points):

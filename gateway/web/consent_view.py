@@ -66,6 +66,24 @@ class SharingView:
     modes: Mapping[tuple[str, str], Mode] = field(default_factory=dict)
     by_device: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
+    @property
+    def paused(self) -> int:
+        """How many of the active ones rest: nothing leaves under them."""
+        return sum(shown.grant.paused_ms is not None for shown in self.active)
+
+    @property
+    def shared(self) -> int:
+        """How many of them do not rest."""
+        return len(self.active) - self.paused
+
+    @property
+    def said(self) -> str:
+        """How many things are shared and how many rest, as a sentence without its full stop."""
+        shared = f"{words.plural(self.shared, 'thing')} {'is' if self.shared == 1 else 'are'} shared"
+        count = f"{self.paused:,}" if self.shared else words.plural(self.paused, "thing")
+        rest = f", {count} {'is' if self.paused == 1 else 'are'} paused" if self.paused else ""
+        return (shared if self.shared else "Nothing leaves your home") + rest
+
 
 @dataclass(frozen=True, slots=True)
 class Story:

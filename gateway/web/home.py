@@ -28,9 +28,9 @@ async def build(live: Live) -> None:
 
     async def refresh() -> None:
         home = await live.watch()
-        shared = len((await live.sharing()).active)
-        _say(headline, live, home, shared)
-        update.update(await live.update(), (await live.sharing()).people)
+        sharing = await live.sharing()
+        _say(headline, live, home, f"{sharing.said}.")
+        update.update(await live.update(), sharing.people)
         shelf.update(live, home)
         below.set_visibility(bool(home.devices))
         if home.devices:
@@ -57,12 +57,7 @@ def count_line(counters: dict[str, int]) -> str:
     )
 
 
-def _say(headline: Headline, live: Live, home: HomeView, shared: int) -> None:
-    leaves = (
-        f"{words.plural(shared, 'thing')} {'is' if shared == 1 else 'are'} shared."
-        if shared
-        else "Nothing leaves your home."
-    )
+def _say(headline: Headline, live: Live, home: HomeView, leaves: str) -> None:
     troubles = live.troubles
     if troubles:
         headline.say("note", troubles[0][0], f"See Problems for what to do. {leaves}")

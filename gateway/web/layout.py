@@ -38,7 +38,7 @@ class Navigation:
 
     async def update(self) -> None:
         """Show the counts of the moment."""
-        shared = len((await self._live.sharing()).active)
+        shared = (await self._live.sharing()).shared
         problems = await self._live.problem_count()
         self._show("/sharing", shared, "shared")
         self._show("/problems", problems, "to look at")

@@ -47,17 +47,13 @@ async def build(live: Live) -> None:
 
 
 def _say(headline: Headline, view: SharingView) -> None:
-    count = len(view.active)
-    resting = sum(shown.grant.paused_ms is not None for shown in view.active)
     sent = (
         f"{words.plural(view.sent, 'message')} {'has' if view.sent == 1 else 'have'} left so far." if view.sent else ""
     )
-    if count:
-        shared = f"{words.plural(count, 'thing')} {'is' if count == 1 else 'are'} shared"
-        rests = f" {resting:,} of them {'is' if resting == 1 else 'are'} paused." if resting else ""
-        headline.say("note", shared, f"Everything else stays in your home.{rests} {sent or 'Nothing has left so far.'}")
+    if view.shared:
+        headline.say("note", view.said, f"Everything else stays in your home. {sent or 'Nothing has left so far.'}")
     else:
-        headline.say("good", "Nothing leaves your home", sent.replace(" so far", " before") or "Nothing ever has.")
+        headline.say("good", view.said, sent.replace(" so far", " before") or "Nothing ever has.")
 
 
 class _Recipients:

@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Final
 from zoneinfo import ZoneInfo
 
-from gateway.wire.birth import Birth, Channel
+from gateway.wire.birth import Birth, Channel, ValueKind
 
 _TITLES: Final = {
     "fridge_temp": "Fridge temperature",
@@ -19,7 +19,8 @@ _TITLES: Final = {
     "heap_free": "Board's free memory",
 }
 # Channels with unit "/" (a ratio, RFC 8428): what 0 and 1 mean.
-STATES: Final = {"door": ("closed", "open"), "heating": ("off", "on"), "base": ("lifted", "on its base")}
+_STATES: Final = {"door": ("closed", "open"), "heating": ("off", "on"), "base": ("lifted", "on its base")}
+_OTHER_STATE: Final = ("no", "yes")
 _HAPPENINGS: Final = {
     "door_event": ("Door closed", "Door opened"),
     "boil": ("Stopped before the boil", "Water boiled"),
@@ -63,14 +64,21 @@ def unit(channel: Channel) -> str:
     return channel.unit[:_UNIT_CHARS] if known is None else known
 
 
+def states(channel: Channel) -> tuple[str, str] | None:
+    """What 0 and 1 of a channel mean, None where it is no state."""
+    if channel.unit != "/":
+        return None
+    return _STATES.get(channel.name) or (_OTHER_STATE if channel.kind is ValueKind.STATE else None)
+
+
 def value(channel: Channel, raw: int | None) -> str:
     """A scaled integer with its unit: temperature to a tenth, weight in g below a kilogram, a state in its word."""
     if raw is None:
         return "no reading"
     scaled = channel.scaled(raw)
     if channel.unit == "/":
-        states = STATES.get(channel.name)
-        return states[int(scaled)] if states and scaled in (0, 1) else number(scaled, 2)
+        pair = states(channel)
+        return pair[int(scaled)] if pair and scaled in (0, 1) else number(scaled, 2)
     if channel.unit == "Cel":
         return f"{number(scaled, 1, fixed=True)} °C"
     if channel.unit == "kg":

@@ -211,7 +211,7 @@ def test_pause_and_go_on(browser: Chrome, household: Any) -> None:
     press(browser, "Pause", f"#{grant_id}")
     press(browser, "Yes, pause it")
     until(browser, lambda: "Paused since" in card(browser, grant_id).text, "the pause is not shown")
-    see(browser, "paused.")
+    see(browser, "is paused")
     assert household.stored(register.find, household.gateway.db, grant_id).paused_ms is not None
     press(browser, "Go on sharing", f"#{grant_id}")
     press(browser, "Yes, go on sharing")

@@ -62,7 +62,22 @@ def test_a_paused_grant_holds_and_a_revoked_one_is_past(household: Any):
     view = sharing(household.db, household.now_ms, OWN)
     assert [shown.grant.id for shown in view.active] == [paused.id]
     assert view.active[0].grant.paused_ms == household.now_ms
+    assert (view.shared, view.paused, view.said) == (0, 1, "Nothing leaves your home, 1 thing is paused")
     assert [shown.grant.id for shown in view.past] == [revoked.id]
+
+
+def test_what_rests_is_not_counted_as_shared(household: Any):
+    def said() -> str:
+        return sharing(household.db, household.now_ms, Vocabulary.standard()).said
+
+    assert said() == "Nothing leaves your home"
+    grants = [household.grant() for _ in range(4)]
+    assert said() == "4 things are shared"
+    for n, words in enumerate(("3 things are shared, 1 is", "2 things are shared, 2 are", "1 thing is shared, 3 are")):
+        register.pause(household.db, grants[n].id, household.now_ms)
+        assert said() == f"{words} paused"
+    register.pause(household.db, grants[3].id, household.now_ms)
+    assert said() == "Nothing leaves your home, 4 things are paused"
 
 
 def test_what_each_device_measures_and_may_tell_is_there(household: Any, board: Any):

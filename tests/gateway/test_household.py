@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -147,7 +148,20 @@ def test_a_file_that_is_none_of_ours_changes_nothing(
     assert other.secret != household.db.secret
 
 
-@pytest.mark.parametrize("text", ["", "[]", "7", "{", "null", "[" * 100_000])
-def test_what_is_not_json_of_ours_is_a_sentence(other: Database, text: str):
-    with pytest.raises(HouseholdError, match="hearthgate household export"):
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("", "it is not JSON (line 1)"),
+        ("{", "it is not JSON (line 1)"),
+        ("[]", "what is in it has another form"),
+        ("7", "what is in it has another form"),
+        ("null", "what is in it has another form"),
+        ("[" * 100_000, "what is in it has another form"),
+        ("{}", "there is no format in it"),
+        (f'{{"format": "{FORMAT}"}}', "there is no secret in it"),
+    ],
+)
+def test_what_is_not_json_of_ours_is_a_sentence(other: Database, text: str, says: str):
+    said = f"not a household file: {says}. `hearthgate household export` writes one."
+    with pytest.raises(HouseholdError, match=re.escape(said)):
         take_in(other, text, 0)
