@@ -11,6 +11,7 @@ PUBLISH: Final = 3
 MAX_PACKET: Final = 1 << 20
 _QOS: Final = 0x06
 _DUP: Final = 0x08
+_RETAIN: Final = 0x01
 
 
 class Splitter:
@@ -65,12 +66,14 @@ def topic(packet: bytes) -> str:
 
 
 def as_qos0(packet: bytes) -> bytes:
-    """The same PUBLISH without a packet id: it can be said again without an answer that nobody waits for."""
+    """The same PUBLISH without a packet id: it can be said again without an answer that nobody waits for. An old birth
+    is not retained again: it would hide what its board is until the next connection, which is not promised."""
     at = _head(packet)
     end = at + 2 + int.from_bytes(packet[at : at + 2], "big")
     tail = packet[end + 2 :] if packet[0] & _QOS else packet[end:]
     body = packet[at:end] + tail
-    head = bytearray([packet[0] & ~(_QOS | _DUP)])
+    flags = _QOS | _DUP | (_RETAIN if packet[at:end].endswith(b"/birth") else 0)
+    head = bytearray([packet[0] & ~flags])
     size = len(body)
     while True:
         size, digit = size >> 7, size & 0x7F

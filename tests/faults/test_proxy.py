@@ -232,3 +232,9 @@ def test_without_a_packet_id_it_is_the_same_message(length: int, retain: bool):
         assert kind(packet) == PUBLISH
         assert topic(packet) == UP
         assert as_qos0(packet) == publish(payload, 0, retain)
+
+
+def test_an_old_birth_that_is_said_again_is_not_retained():
+    topic_ = b"hg/1/5e00000000f1/birth"
+    body = len(topic_).to_bytes(2, "big") + topic_ + (7).to_bytes(2, "big") + b"sealed"
+    assert as_qos0(bytes([0x33, len(body)]) + body) == bytes([0x30, len(body) - 2]) + body[:-8] + b"sealed"
