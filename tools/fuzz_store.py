@@ -130,6 +130,12 @@ def _check_times(sql: sqlite3.Connection, device_id: int) -> None:
                 raise Broken("two readings of one boot have swapped")
 
 
+_UNBORN = (
+    "SELECT boot FROM window WHERE device_id = ? AND boot NOT IN (SELECT boot FROM boot WHERE device_id = ? AND birth "
+    "IS NOT NULL)"
+)
+
+
 @contextmanager
 def _store() -> Iterator[Parse]:
     from gateway.app.examine import examine
@@ -151,8 +157,11 @@ def _store() -> Iterator[Parse]:
                 raise Broken("a frame was neither stored nor refused")
             before = _state(house.db, row)
             again = frames.commit(house.db, items)
-            # What a gap says of another boot is acked when it is new, so the second time there may be fewer acks.
-            if again.stored or again.missing or not again.acks.items() <= done.acks.items():
+            # What a gap says of another boot is acked when it is new, so the second time there may be fewer acks; an
+            # earlier boot whose birth did not come is acked the second time only.
+            unborn = {(row, boot) for (boot,) in house.db.connection.execute(_UNBORN, (row, row))}
+            late = {key: mark for key, mark in again.acks.items() if key not in done.acks and key in unborn}
+            if again.stored or again.missing or not again.acks.items() <= (done.acks | late).items():
                 raise Broken("the same messages again are taken for new ones")
             if _state(house.db, row) != before:
                 raise Broken("the same messages again have changed what is known of the boots")
