@@ -95,6 +95,7 @@ class Client:
     async def run(self, beat):
         """Follows the script, and speaks for the gateway behind it."""
         while True:
+            beat()
             now_ms = wear_time.now_ms()
             up = script.up(now_ms)
             if up:
